@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_ml.core.metrics import RECORD, Series, Writer, scan, tail
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _log_in_child(directory: str) -> None:
+    Writer(directory).log("loss", 0.5, step=7)
+
+
+def test_points_come_back_in_order_with_their_steps_times_and_values(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.log("loss", 1.0, step=10, time=100.0)
+    writer.log("a\nname é", 5, time=101.0)
+    writer.log("loss", 0.5, step=20, time=102.0)
+    writer.flush()
+    series = scan(tmp_path)
+    assert series["loss"].to_wire() == {
+        "Name": "loss",
+        "Steps": [10, 20],
+        "Times": [100.0, 102.0],
+        "Values": [1.0, 0.5],
+    }
+    assert series["a\nname é"].values.tolist() == [5.0]
+
+
+def test_steps_count_up_where_none_is_given(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    for step in (None, None, 10, None):
+        writer.log("loss", 0.0, step=step)
+    writer.flush()
+    assert scan(tmp_path)["loss"].steps.tolist() == [0, 1, 10, 11]
+
+
+def test_points_reach_the_file_without_a_flush(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.log("loss", 1.0)
+    deadline = time.monotonic() + 20
+    while not scan(tmp_path) and time.monotonic() < deadline:
+        threading.Event().wait(0.02)
+    assert len(scan(tmp_path)["loss"]) == 1
+
+
+def test_points_are_written_when_the_interpreter_exits(tmp_path: Path) -> None:
+    code = (
+        "import sys; from jupyter_ml.core.metrics import Writer\n"
+        "writer = Writer(sys.argv[1]); [writer.log('loss', i) for i in range(1000)]"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert len(scan(tmp_path)["loss"]) == 1000
+
+
+def test_a_killed_writer_loses_only_its_buffered_tail(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from jupyter_ml.core.metrics import Writer\n"
+        "writer = Writer(sys.argv[1]); [writer.log('loss', i) for i in range(100)]\n"
+        "writer.flush(); writer.log('loss', -1.0); os.kill(os.getpid(), 9)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert scan(tmp_path)["loss"].values.tolist()[:100] == [float(i) for i in range(100)]
+
+
+def test_a_torn_record_is_left_for_the_next_read(tmp_path: Path) -> None:
+    (tmp_path / "w.names").write_text('"loss"\n')
+    whole = RECORD.pack(0, 1, 2.0, 3.0)
+    (tmp_path / "w.points").write_bytes(whole + whole[:10])
+    points, cursor = tail(tmp_path, None)
+    assert len(points["loss"]) == 1
+    (tmp_path / "w.points").write_bytes(whole + RECORD.pack(0, 2, 3.0, 4.0))
+    points, cursor = tail(tmp_path, cursor)
+    assert points["loss"].values.tolist() == [4.0]
+    assert tail(tmp_path, cursor) == ({}, cursor)
+
+
+def test_several_writers_are_merged_by_time(tmp_path: Path) -> None:
+    first, second = Writer(tmp_path), Writer(tmp_path)
+    for moment in range(10):
+        writer = (first, second)[moment % 2]
+        writer.log("loss", moment, step=moment, time=float(moment))
+    first.flush()
+    second.flush()
+    assert scan(tmp_path)["loss"].values.tolist() == [float(i) for i in range(10)]
+
+
+def test_threads_share_a_writer(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+
+    def log(name: str) -> None:
+        for value in range(5000):
+            writer.log(name, value)
+
+    threads = [threading.Thread(target=log, args=(f"s{i}",)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.flush()
+    series = scan(tmp_path)
+    assert {name: len(one) for name, one in series.items()} == {f"s{i}": 5000 for i in range(4)}
+    assert all(one.values.tolist() == sorted(one.values) for one in series.values())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_writes_its_own_file_and_repeats_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from jupyter_ml.core.metrics import Writer\n"
+        "writer = Writer(sys.argv[1]); writer.log('parent', 1)\n"
+        "pid = os.fork()\n"
+        "writer.log('child' if pid == 0 else 'after', 2)\n"
+        "pid and os.waitpid(pid, 0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert {name: len(one) for name, one in scan(tmp_path).items()} == {
+        "parent": 1,
+        "child": 1,
+        "after": 1,
+    }
+
+
+def test_a_child_of_multiprocessing_flushes_at_its_end(tmp_path: Path) -> None:
+    child = multiprocessing.get_context("spawn").Process(
+        target=_log_in_child, args=(str(tmp_path),)
+    )
+    child.start()
+    child.join()
+    assert scan(tmp_path)["loss"].steps.tolist() == [7]
+
+
+def test_a_closed_writer_goes_on_in_new_files(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.log("loss", 1.0)
+    writer.close()
+    writer.log("loss", 2.0)
+    writer.close()
+    assert scan(tmp_path)["loss"].steps.tolist() == [0, 1]
+
+
+def test_downsampling_keeps_the_ends_and_every_peak() -> None:
+    series = Series("loss")
+    for step in range(10_000):
+        series.steps.append(step)
+        series.times.append(float(step))
+        series.values.append(math.sin(step / 300))
+    series.values[4321] = 50.0
+    series.values[8765] = -50.0
+    small = series.downsampled(200)
+    assert len(small) <= 200
+    assert (small.steps[0], small.steps[-1]) == (0, 9999)
+    assert (max(small.values), min(small.values)) == (50.0, -50.0)
+
+
+def test_downsampling_shows_where_a_curve_became_nan() -> None:
+    series = Series("loss")
+    for step in range(1000):
+        series.steps.append(step)
+        series.times.append(float(step))
+        series.values.append(math.nan if step >= 500 else 1.0)
+    small = series.downsampled(20)
+    assert (
+        min(
+            step for step, value in zip(small.steps, small.values, strict=True) if math.isnan(value)
+        )
+        <= 556
+    )
+
+
+def test_the_scan_is_the_same_with_and_without_numpy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(tmp_path)
+    for step in range(500):
+        writer.log("loss", step / 7)
+        writer.log("auc", math.nan if step == 3 else step)
+    writer.flush()
+    fast = {name: one.values.tobytes() for name, one in scan(tmp_path).items()}
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    assert {name: one.values.tobytes() for name, one in scan(tmp_path).items()} == fast
+
+
+def test_a_cursor_of_someone_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="start again without it"):
+        tail(tmp_path, "nonsense")
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="not ''"):
+        Writer(tmp_path).log("", 1.0)
