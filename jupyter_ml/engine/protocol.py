@@ -1,0 +1,246 @@
+"""What an engine can be asked, and what it answers.
+
+Every call may be repeated: asking twice does nothing twice. Work is named by an `AttemptRef`;
+its directory is the only thing that the caller and the engine share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from jupyter_ml.engine.work import Work
+
+State = Literal["absent", "starting", "running", "stalled", "ended", "lost"]
+Outcome = Literal["Completed", "Failed", "Stopped", "Interrupted"]
+
+
+@dataclass(frozen=True)
+class AttemptRef:
+    """One attempt of one resource, and the directory that it lives in.
+
+    `token` is unique to the attempt; whoever writes results on its behalf must show it.
+    """
+
+    kind: str
+    key: str
+    number: int
+    token: str
+    directory: Path
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """How one member ended; `None` stands for what could not be read."""
+
+    exit_code: int | None = None
+    signal: str | None = None
+    peak_memory_mb: float | None = None
+    cpu_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How an attempt ended, in the words of the process that saw it.
+
+    Attributes
+    ----------
+    token
+        Token of the attempt.
+    state
+        "Interrupted" when the supervisor itself was told to end, such as by a shutdown.
+    reason
+        `None` for completed work, else one of AlgorithmError, OutOfMemory, Killed,
+        MaxRuntimeExceeded, Stopped, Interrupted, ClientError, or what the work wrote into
+        `failure.json`.
+    message
+        What happened: exit code, name of the signal, peak and limit. Never a guess.
+    members
+        One result per member, by rank.
+    started_at, ended_at
+        Epoch seconds; `started_at` is `None` when nothing was started.
+    enforced
+        How each limit was held: `{"memory": "cgroup" | "rlimit" | "watchdog" | "advisory" |
+        "none", "cpu": "affinity" | "advisory" | "none"}`; "none" where no limit was asked for.
+    dropped_log_bytes
+        Bytes of output that are not in the log: rotated away, or the disk was full.
+    restarts
+        How often a member of a service was started again.
+    """
+
+    token: str
+    state: Outcome
+    reason: str | None
+    message: str
+    members: tuple[MemberResult, ...]
+    started_at: float | None
+    ended_at: float
+    enforced: Mapping[str, str] = field(default_factory=dict)
+    dropped_log_bytes: int = 0
+    restarts: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as a dictionary that `json` can write."""
+        return {**asdict(self), "members": [asdict(member) for member in self.members]}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Verdict:
+        """Return the verdict that `to_json` wrote."""
+        members = tuple(MemberResult(**member) for member in values["members"])
+        return cls(**{**values, "members": members})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What all members together used at one moment; 100 % is one whole CPU."""
+
+    time: float
+    cpu_percent: float
+    memory_mb: float
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What can be seen of an attempt from outside.
+
+    Attributes
+    ----------
+    state
+        "absent": nothing runs and nothing did, submit (again). "stalled": the supervisor
+        lives but its heartbeat is old (it was suspended); leave it alone. "lost": it is gone
+        without a verdict; `sweep` before trying again.
+    verdict
+        Present when `state` is "ended".
+    started_at, heartbeat_at
+        Epoch seconds of the start of the work and of the last sign of life.
+    lost_reason
+        "SupervisorLost" or "HostRestarted" when `state` is "lost".
+    resources
+        The newest sample.
+    peak_memory_mb
+        Highest memory seen so far, in MiB.
+    enforced
+        As in `Verdict`.
+    restarts
+        How often a member of a service was started again.
+    address
+        Host and port of the socket that a listening service answers on.
+    """
+
+    state: State
+    verdict: Verdict | None = None
+    started_at: float | None = None
+    heartbeat_at: float | None = None
+    lost_reason: Literal["SupervisorLost", "HostRestarted"] | None = None
+    resources: Sample | None = None
+    peak_memory_mb: float | None = None
+    enforced: Mapping[str, str] = field(default_factory=dict)
+    restarts: int = 0
+    address: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class LogChunk:
+    """A piece of one member's log.
+
+    Attributes
+    ----------
+    data
+        The bytes; output that is not text is kept as it is.
+    offset
+        Position of the first byte. Larger than what was asked for where the log before it was
+        rotated away, smaller where the log has become shorter than the caller believed.
+    next_offset
+        Where to read on.
+    first_line
+        Number of the line that `offset` is in, counted from 1.
+    end
+        Position after the newest byte that is there.
+    dropped_bytes
+        Bytes of the whole log that are not there any more, or never were.
+    """
+
+    data: bytes
+    offset: int
+    next_offset: int
+    first_line: int
+    end: int
+    dropped_bytes: int
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine offers.
+
+    Attributes
+    ----------
+    memory, cpu
+        The strongest way in which limits are held here; words as in `Verdict.enforced`.
+    survives_server_stop
+        Whether work goes on when the Jupyter server that submitted it ends.
+    survival
+        Why, in a sentence.
+    """
+
+    memory: str
+    cpu: str
+    survives_server_stop: bool
+    survival: str
+
+
+class Engine(Protocol):
+    """Runs work; small, synchronous, and every call may be repeated."""
+
+    def capabilities(self) -> Capabilities:
+        """Return what this engine offers."""
+        ...
+
+    def validate(self, work: Work) -> list[str]:
+        """Return why the work can never run here, as sentences; empty when it can."""
+        ...
+
+    def submit(
+        self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = (), tick: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Start the work; return a handle that `json` can write.
+
+        `gpu_ids` are the GPUs leased to it; `tick` is a command that is run when it has ended.
+        Work that already runs or has ended is left as it is.
+        """
+        ...
+
+    def observe(self, ref: AttemptRef) -> Observation:
+        """Return what can be seen of the attempt; changes nothing."""
+        ...
+
+    def stop(self, ref: AttemptRef, reason: str = "Stopped", grace_s: float | None = None) -> None:
+        """Ask the attempt to end; also one that was not submitted yet.
+
+        `reason` becomes the verdict's reason; `grace_s` overrides the grace of the work.
+        """
+        ...
+
+    def logs(
+        self, ref: AttemptRef, member: int = 0, offset: int = 0, limit: int = 262_144
+    ) -> LogChunk:
+        """Return at most `limit` bytes of a member's log from `offset` on.
+
+        A negative `offset` counts from the end and begins at the start of a line.
+        """
+        ...
+
+    def usage(self, ref: AttemptRef, since: float = 0) -> list[Sample]:
+        """Return the samples newer than `since` (epoch seconds), oldest first."""
+        ...
+
+    def sweep(self, ref: AttemptRef) -> int:
+        """End every process that a lost attempt left behind; return how many there were."""
+        ...
+
+    def reconcile(self, known: Iterable[AttemptRef]) -> list[AttemptRef]:
+        """Return attempts that run here though their owner does not know them."""
+        ...

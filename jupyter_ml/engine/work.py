@@ -1,0 +1,99 @@
+"""What an engine is asked to run: one plain value that knows no service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Work:
+    """Processes to run, with their limits; everything that one attempt needs.
+
+    Parameters
+    ----------
+    argv
+        Command of each member; the first element is the absolute path of the program.
+    env
+        Variables set for the work. They win over what the submitter's environment holds;
+        credentials are never taken from there, so what the work needs must be given here.
+    instance_type
+        Name of the size that the limits come from; only shown.
+    cpus
+        CPUs of each member; `None` for no limit.
+    memory_mb
+        Memory of each member and all of its children, in MiB; `None` for no limit.
+    gpus
+        GPUs of each member, leased exclusively.
+    members
+        Number of processes started from `argv`, each with its rank in `JUPYTER_ML_MEMBER`.
+        One that fails ends the others.
+    max_runtime_s
+        Seconds from the start after which the work is stopped; `None` for no limit.
+    grace_s
+        Seconds between the SIGTERM of a stop and the SIGKILL.
+    restart
+        "never" for a job, which ends; "always" for a service, which is started again with
+        growing pauses until it is stopped. A service that fails five times in a row within
+        10 s of its start, and never stayed up longer, is given up, and so is one that wrote
+        `failure.json` before it exited with an error.
+    listen
+        Whether the supervisor holds a listening socket that every member inherits as
+        `JUPYTER_ML_LISTEN_FD`, so that a restart refuses no connection. Its address is in
+        `address.json`: `{"host", "port"}`.
+    port
+        Port of that socket on 127.0.0.1; 0 for any free one.
+    retries
+        How often the work may be run again after the engine lost it; failures of the work
+        itself are not retried.
+    files
+        Text files written into the attempt directory before the start: path to content.
+    outputs
+        What is published after the end, whatever the verdict, where it exists: pairs of a path
+        relative to the attempt directory and the URI to publish it at.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    instance_type: str = "ml.local"
+    cpus: float | None = None
+    memory_mb: int | None = None
+    gpus: int = 0
+    members: int = 1
+    max_runtime_s: float | None = None
+    grace_s: float = 120
+    restart: Literal["never", "always"] = "never"
+    listen: bool = False
+    port: int = 0
+    retries: int = 0
+    files: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is kept running until it is stopped."""
+        return self.restart == "always"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the work as a dictionary that `json` can write."""
+        values = {name.name: getattr(self, name.name) for name in fields(self)}
+        return values | {
+            "argv": list(self.argv),
+            "env": dict(self.env),
+            "files": dict(self.files),
+            "outputs": [list(pair) for pair in self.outputs],
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Work:
+        """Return the work that `to_json` wrote."""
+        return cls(
+            **{
+                **values,
+                "argv": tuple(values["argv"]),
+                "outputs": tuple((path, uri) for path, uri in values.get("outputs", ())),
+            }
+        )
