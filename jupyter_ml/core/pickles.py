@@ -1,0 +1,124 @@
+"""Pickles that know the definitions of a notebook, limit their size and explain refusals."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pickle
+import types
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.core.definitions import is_from_notebook
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def _notebook_global(qualname: str) -> object:
+    """Stand for a definition of the notebook in a pickle; `Unpickler` resolves it."""
+    msg = f"{qualname} is only known to a folder of values; read it with jupyter_ml."
+    raise pickle.UnpicklingError(msg)
+
+
+class Pickler(pickle.Pickler):
+    """Pickle to a file; definitions of the notebook by name, and remembered."""
+
+    def __init__(self, file: CountedFile) -> None:
+        """Pickle to `file`."""
+        super().__init__(file, protocol=5)
+        self.definitions: list[Any] = []
+
+    def reducer_override(self, value: Any) -> Any:
+        """Pickle modules and definitions of the notebook by name."""
+        if isinstance(value, types.ModuleType):
+            return importlib.import_module, (value.__name__,)
+        if not is_from_notebook(value):
+            return NotImplemented
+        self.definitions.append(value)
+        return _notebook_global, (value.__qualname__,)
+
+
+class Unpickler(pickle.Unpickler):
+    """Read what `Pickler` wrote; definitions of the notebook come from a namespace."""
+
+    def __init__(self, file: io.BytesIO, namespace: Mapping[str, Any]) -> None:
+        """Read from `file`, with definitions from `namespace`."""
+        super().__init__(file)
+        self.namespace = namespace
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a class or function by module and name."""
+        if module == __name__ and name == _notebook_global.__name__:
+            return self._notebook_global
+        return super().find_class(module, name)
+
+    def _notebook_global(self, qualname: str) -> object:
+        first, _, rest = qualname.partition(".")
+        value = self.namespace[first]
+        for part in rest.split(".") if rest else ():
+            value = getattr(value, part)
+        return value
+
+
+class TooLarge(Exception):  # noqa: N818  (the size is a fact, not an error of the program)
+    """More was written than the limit allows."""
+
+
+class CountedFile:
+    """A file to write, with its digest, that refuses to outgrow a limit."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        """Write to `path`, at most `limit` bytes."""
+        self.file = path.open("wb")
+        self.limit = limit
+        self.size = 0
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes | memoryview | pickle.PickleBuffer) -> int:
+        """Append to the file."""
+        raw = memoryview(data)
+        self.size += raw.nbytes
+        if self.size > self.limit:
+            raise TooLarge
+        self.digest.update(raw)
+        self.file.write(raw)
+        return raw.nbytes
+
+
+def too_large(value: Any, limit: int, *, whole: bool) -> str:
+    """Say that a value is over the limit, and what to do."""
+    what = "all values together are" if whole else f"this {type(value).__name__} is"
+    return (
+        f"{what} larger than the limit of {limit:,} bytes; "
+        "save it to a file and read that in the cell, or send a part with -i"
+    )
+
+
+_ADVICE = {
+    "TextIOWrapper": "an open file; open it in the cell",
+    "BufferedReader": "an open file; open it in the cell",
+    "BufferedWriter": "an open file; open it in the cell",
+    "generator": "a generator, which can be read only once; make it a list",
+    "lock": "a lock, which belongs to this process; make it in the cell",
+    "RLock": "a lock, which belongs to this process; make it in the cell",
+    "socket": "an open connection; open it in the cell",
+    "Connection": "an open connection; open it in the cell",
+    "coroutine": "a coroutine; await it first",
+}
+
+
+def why_not(value: Any, error: Exception) -> str:
+    """Say why a value cannot be pickled, and what to do."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply to be pickled"
+    kind = type(value).__name__
+    if kind in _ADVICE:
+        return f"it is {_ADVICE[kind]}"
+    for inner, advice in _ADVICE.items():
+        if f"{inner}'" in str(error):
+            return f"this {kind} holds {advice}"
+    if isinstance(error, LookupError):
+        return str(error.args[0])
+    return f"this {kind} cannot be pickled ({type(error).__name__}: {error}); make it in the cell"
