@@ -1,0 +1,174 @@
+"""The client: what every surface holds instead of the store.
+
+`connect` returns one for the workspace that the environment names. A topic that can be
+followed is a read operation with a `Cursor`: without one it answers everything, with one what
+came since.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jupyter_ml.contract.errors import MLError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jupyter_ml.core.context import Runtime
+    from jupyter_ml.core.settings import Settings
+
+Json = dict[str, Any]
+log = logging.getLogger(__name__)
+POLL_S = 0.25
+
+
+class Subscription:
+    """Something that is followed until it is closed."""
+
+    def __init__(self, poll: Callable[[], None], poll_s: float, name: str) -> None:
+        self._closed = threading.Event()
+        self._poll, self._poll_s = poll, poll_s
+        self._thread = threading.Thread(target=self._follow, name=name, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following; no update comes after it returned, unless called from an update."""
+        self._closed.set()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._closed.is_set():
+            self._poll()
+            self._closed.wait(self._poll_s)
+
+
+class Client(Protocol):
+    """Calls operations of one workspace, wherever it is."""
+
+    def call(self, operation: str, request: Json | None = None) -> Json:
+        """Run an operation; see `jupyter_ml.core.context.Context.call`."""
+
+    def subscribe(
+        self,
+        operation: str,
+        request: Json,
+        on_update: Callable[[Json], None],
+        on_error: Callable[[MLError], None] | None = None,
+    ) -> Subscription:
+        """Follow a read operation that has a cursor; updates come on a thread of their own."""
+
+    def attend(self) -> None:
+        """See to it that wishes become work; for callers that wait."""
+
+
+class LocalClient:
+    """A client of a workspace on this machine.
+
+    Parameters
+    ----------
+    settings
+        Names the workspace.
+    source
+        The surface that calls, for the event log: "toolkit", "server", "aws" or "cli".
+    """
+
+    def __init__(self, settings: Settings, source: str = "toolkit") -> None:
+        self.settings = settings
+        self.source = source
+
+    @property
+    def runtime(self) -> Runtime:
+        """The workspace and its engine, opened when first needed."""
+        from jupyter_ml.composition import compose  # noqa: PLC0415  (imports the store)
+
+        return compose(self.settings)
+
+    def call(self, operation: str, request: Json | None = None) -> Json:
+        """Run an operation; wishes become work before it returns."""
+        from jupyter_ml.core.context import Context, Principal  # noqa: PLC0415
+        from jupyter_ml.services import data_plane  # noqa: PLC0415
+
+        if operation in data_plane():
+            return data_plane()[operation](self.runtime, request or {})
+        ctx = Context(self.runtime, Principal(self.settings.user, self.source))
+        response = ctx.call(operation, request)
+        if ctx.wishes:
+            self.attend()
+        return response
+
+    def attend(self) -> None:
+        """Make wishes work now; what cannot be done now is done by a later pass."""
+        from jupyter_ml.composition import attend  # noqa: PLC0415
+
+        try:
+            attend(self.runtime)
+        except OSError:
+            # The wish is in the store; a full disk or process table must not hide that.
+            log.warning("work could not be started now; it will be tried again", exc_info=True)
+
+    def subscribe(
+        self,
+        operation: str,
+        request: Json,
+        on_update: Callable[[Json], None],
+        on_error: Callable[[MLError], None] | None = None,
+    ) -> Subscription:
+        """Follow a read operation that has a cursor."""
+        return follow(self, operation, request, on_update, on_error)
+
+
+def follow(
+    client: Client,
+    operation: str,
+    request: Json,
+    on_update: Callable[[Json], None],
+    on_error: Callable[[MLError], None] | None = None,
+) -> Subscription:
+    """Call a read operation again and again with the last cursor, and pass on what came."""
+    state: Json = {"cursor": request.get("Cursor"), "failed": False}
+
+    def poll() -> None:
+        cursor = state["cursor"]
+        try:
+            output = client.call(operation, {**request, **({"Cursor": cursor} if cursor else {})})
+        except MLError as error:
+            if not state["failed"] and on_error is not None:
+                on_error(error)
+            state["failed"] = True
+            return
+        state["failed"] = False
+        if output["Cursor"] != cursor:
+            state["cursor"] = output["Cursor"]
+            on_update(output)
+
+    return Subscription(poll, POLL_S, f"jupyter_ml {operation}")
+
+
+def paginate(client: Client, operation: str, request: Json, items: str) -> Iterator[Json]:
+    """Yield all items of a List operation, page after page."""
+    token: str | None = None
+    while True:
+        page = client.call(operation, {**request, **({"NextToken": token} if token else {})})
+        yield from page[items]
+        token = page.get("NextToken")
+        if token is None:
+            return
+
+
+def connect(settings: Settings | None = None, source: str = "toolkit") -> Client:
+    """Return the client of the workspace that the settings or the environment name.
+
+    With `JUPYTER_ML_URL` set, that of the shared workspace behind this address.
+    """
+    url = os.environ.get("JUPYTER_ML_URL")
+    if settings is None and url:
+        from jupyter_ml.client_http import HttpClient  # noqa: PLC0415
+
+        return HttpClient(url, os.environ.get("JUPYTER_ML_TOKEN", ""))
+    from jupyter_ml.core.settings import Settings  # noqa: PLC0415
+
+    return LocalClient(settings or Settings.from_environment(), source)

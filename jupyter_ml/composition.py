@@ -1,0 +1,38 @@
+"""The composition root: it puts workspace, services and engine together for the surfaces."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+from jupyter_ml.core.context import Runtime
+from jupyter_ml.core.workspace import Workspace
+from jupyter_ml.engine.local import LocalEngine
+from jupyter_ml.services import registry
+from jupyter_ml.tick import tick
+from jupyter_ml.timekeeper import ensure_timekeeper
+
+if TYPE_CHECKING:
+    from jupyter_ml.core.settings import Settings
+
+
+@cache
+def compose(settings: Settings) -> Runtime:
+    """Return the runtime of the workspace that the settings name."""
+    workspace = Workspace.open(settings)
+    engine = LocalEngine(
+        workspace.root, tick=background_command(settings, "tick"), oversize=settings.oversize
+    )
+    return Runtime(workspace, registry(), engine)
+
+
+def attend(runtime: Runtime) -> None:
+    """Make wishes work now, and have what is due later attended to."""
+    tick(runtime)
+    ensure_timekeeper(runtime, background_command(runtime.workspace.settings, "timekeeper"))
+
+
+def background_command(settings: Settings, what: str) -> list[str]:
+    """Return the command that runs `jupyter_ml.<what>` on a workspace in another process."""
+    return [sys.executable, "-m", "jupyter_ml.background", what, settings.to_json()]

@@ -1,0 +1,121 @@
+"""Attempts: each time that a resource's work is run, with its token and what became of it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+
+from jupyter_ml.core.tables import attempts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+QUEUED, STARTING, RUNNING, ENDED = "Queued", "Starting", "Running", "Ended"
+LIVE = (QUEUED, STARTING, RUNNING)
+
+
+class AttemptRef(NamedTuple):
+    """How an engine knows an attempt: its name, its fencing token and its folder."""
+
+    kind: str
+    key: str
+    number: int
+    token: str
+    directory: Path
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of a resource's work; times are epoch seconds.
+
+    `first` is the number of the attempt that a chain of retries began with, `wanted` is "run"
+    or the reason why it shall stop.
+    """
+
+    id: int
+    kind: str
+    key: str
+    number: int
+    first: int
+    token: str
+    state: str
+    wanted: str
+    work: dict[str, Any]
+    handle: dict[str, Any] | None
+    gpu_ids: list[int]
+    verdict: dict[str, Any] | None
+    resource_seconds: dict[str, float] | None
+    queued_at: float
+    started_at: float | None
+    ready_at: float | None
+    ended_at: float | None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has not ended."""
+        return self.state != ENDED
+
+
+_COLUMNS = [attempts.c[column.name] for column in fields(Attempt)]
+
+
+class Attempts:
+    """The attempts of the store, inside one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(
+        self, kind: str, key: str, work: dict[str, Any], now: float, first: int | None = None
+    ) -> Attempt:
+        """Queue the next attempt; numbers are never used twice, also not by a namesake."""
+        query = sa.select(sa.func.max(attempts.c.number)).where(
+            attempts.c.kind == kind, attempts.c.key == key
+        )
+        number = (self._connection.execute(query).scalar() or 0) + 1
+        result = self._connection.execute(
+            attempts.insert().values(
+                kind=kind,
+                key=key,
+                number=number,
+                first=first or number,
+                token=secrets.token_hex(16),
+                state=QUEUED,
+                wanted="run",
+                work=work,
+                gpu_ids=[],
+                queued_at=now,
+            )
+        )
+        return self.get(result.inserted_primary_key[0])  # type: ignore[index]
+
+    def get(self, identity: int) -> Attempt:
+        """Return the attempt with this number in the store."""
+        (found,) = self.select(attempts.c.id == identity)
+        return found
+
+    def of(self, kind: str, key: str) -> list[Attempt]:
+        """Return all attempts of a resource, newest last."""
+        return self.select(attempts.c.kind == kind, attempts.c.key == key)
+
+    def live(self, states: Iterable[str] = LIVE) -> list[Attempt]:
+        """Return the attempts in these states, in the order they were queued."""
+        return self.select(attempts.c.state.in_(tuple(states)))
+
+    def change(self, attempt: Attempt, **values: Any) -> Attempt:
+        """Write new values; an attempt that has ended never changes."""
+        self._connection.execute(
+            attempts.update()
+            .where(attempts.c.id == attempt.id, attempts.c.state != ENDED)
+            .values(**values)
+        )
+        return self.get(attempt.id)
+
+    def select(self, *where: sa.ColumnElement[bool]) -> list[Attempt]:
+        """Return the attempts that fulfil all conditions, in the order they were queued."""
+        query = sa.select(*_COLUMNS).where(*where).order_by(attempts.c.id)
+        return [Attempt(*values) for values in self._connection.execute(query)]

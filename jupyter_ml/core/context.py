@@ -1,0 +1,448 @@
+"""The context: the only way in for control operations, and all that one may do inside.
+
+`Context.call` validates a request against the contract, asks the authorizer once, runs the
+operation in one transaction, and writes mutations and denials to the event log. An operation
+that calls another joins its caller's transaction. What needs an engine is only wished for
+here; `jupyter_ml.tick` makes it so after the commit.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jupyter_ml.contract import errors, model
+from jupyter_ml.contract.members import check_members
+from jupyter_ml.contract.projection import project
+from jupyter_ml.contract.validator import validate
+from jupyter_ml.core.attempts import Attempt, AttemptRef, Attempts
+from jupyter_ml.core.events import API_CALL, SERVICE_EVENT, Event, EventLog
+from jupyter_ml.core.idempotency import Tokens
+from jupyter_ml.core.rows import Row, Rows
+from jupyter_ml.core.timers import Timer, Timers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import sqlalchemy as sa
+
+    from jupyter_ml.core.operations import Operation, Registry
+    from jupyter_ml.core.resources import Resource
+    from jupyter_ml.core.settings import Settings
+    from jupyter_ml.core.workspace import Workspace
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: a user, or a service of ours acting on its own, and through which surface."""
+
+    name: str
+    source: str
+
+
+class Authorizer(Protocol):
+    """Decides who may do what; asked once for each call."""
+
+    def authorize(self, principal: Principal, operation: str, request: Json) -> None:
+        """Return if the call is allowed.
+
+        Raises
+        ------
+        AccessDeniedException
+            Names the principal, the operation and what is missing.
+        """
+
+
+class AllowAll:
+    """The authorizer of one's own workspace."""
+
+    def authorize(self, principal: Principal, operation: str, request: Json) -> None:
+        """Allow it."""
+
+
+class Engine(Protocol):
+    """What a context asks of the engine: facts, and whether it could run some work."""
+
+    def validate(self, work: Any) -> list[str]:
+        """Return why the work can never run here; empty if it can."""
+
+    def observe(self, ref: AttemptRef) -> Any:
+        """Return what is to be seen of an attempt."""
+
+    def logs(self, ref: AttemptRef, member: int, offset: int, limit: int) -> Any:
+        """Return a piece of a member's log."""
+
+    def capabilities(self) -> Any:
+        """Return what the engine and the machine can do."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What all contexts of a process share; made by the composition root."""
+
+    workspace: Workspace
+    registry: Registry
+    engine: Engine
+    authorizer: Authorizer = field(default_factory=AllowAll)
+    clock: Callable[[], float] = time.time
+
+
+class Work(Protocol):
+    """A plan of work for an engine, as far as the core looks into it."""
+
+    def to_json(self) -> Json:
+        """Return it as JSON."""
+
+
+class Context:
+    """One caller's view of the workspace.
+
+    Parameters
+    ----------
+    runtime
+        The workspace, the registry of operations and the engine.
+    principal
+        Who calls.
+    """
+
+    def __init__(self, runtime: Runtime, principal: Principal) -> None:
+        self.runtime = runtime
+        self.principal = principal
+        self._connection: sa.Connection | None = None
+        self._writes = False
+        self.wishes = False
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace."""
+        return self.runtime.workspace
+
+    @property
+    def settings(self) -> Settings:
+        """How the workspace is set up."""
+        return self.runtime.workspace.settings
+
+    def now(self) -> float:
+        """Return the time, in epoch seconds."""
+        return self.runtime.clock()
+
+    def call(self, name: str, request: Json | None = None) -> Json:
+        """Run a control operation.
+
+        Parameters
+        ----------
+        name
+            Wire name of the operation, such as "CreateTrainingJob".
+        request
+            Contract-shaped request.
+
+        Returns
+        -------
+        dict
+            Contract-shaped response.
+
+        Raises
+        ------
+        ServiceError
+            Whatever the operation or the contract refuses.
+        """
+        request = {} if request is None else request
+        operation = self._operation(name)
+        validate(name, request)
+        check_members(name, request, self.runtime.registry.members_of(name))
+        self._authorize(name, request)
+        with self._transaction(writes=operation.writes):
+            if not operation.writes:
+                response = operation.handler(self, request)
+            else:
+                response = self._mutate(operation, request)
+        shape = model.operation(name).output
+        return project(shape, response) if shape is not None else {}
+
+    def _operation(self, name: str) -> Operation:
+        operation = self.runtime.registry.operations.get(name)
+        if operation is None:
+            model.operation(name)  # refuses a name that nobody has, with near misses
+            msg = f"{name} is an operation of SageMaker that this version does not implement."
+            raise errors.NotImplementedException(msg)
+        return operation
+
+    def _authorize(self, name: str, request: Json) -> None:
+        try:
+            self.runtime.authorizer.authorize(self.principal, name, request)
+        except errors.AccessDeniedException as denial:
+            with self._transaction(writes=True):
+                self._record(API_CALL, name, request=request, error_code=denial.code)
+            raise
+
+    def _mutate(self, operation: Operation, request: Json) -> Json:
+        shape = model.operation(operation.name).input
+        member = shape.idempotency_token if shape is not None else None
+        token = request.get(member) if member else None
+        tokens = Tokens(self.connection)
+        if token is not None:
+            known = tokens.find(operation.name, token, request)
+            if known is not None:
+                return known
+        response = operation.handler(self, request)
+        self._record(API_CALL, operation.name, request=request, response=response)
+        if token is not None:
+            tokens.add(operation.name, token, request, response, self.now())
+        return response
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[None]:
+        if self._connection is not None:
+            if writes and not self._writes:
+                msg = "A reader cannot call an operation that writes."
+                raise errors.InternalFailure(msg)
+            yield
+            return
+        store = self.workspace.store
+        with store.write() if writes else store.read() as connection:
+            self._connection, self._writes = connection, writes
+            try:
+                yield
+            finally:
+                self._connection, self._writes = None, False
+
+    @contextmanager
+    def writing(self) -> Iterator[Context]:
+        """Hold a write transaction for several steps; for tick and the reactors."""
+        with self._transaction(writes=True):
+            yield self
+
+    @contextmanager
+    def reading(self) -> Iterator[Context]:
+        """Hold one snapshot for several reads; joins a transaction that is open."""
+        with self._transaction(writes=False):
+            yield self
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The open transaction, for the mechanism itself; services need not touch it."""
+        if self._connection is None:
+            raise RuntimeError("There is an open transaction only inside an operation.")
+        return self._connection
+
+    def as_(self, principal: Principal) -> Context:
+        """Return a context of another principal, outside any transaction."""
+        return Context(self.runtime, principal)
+
+    # Rows
+
+    def resource(self, kind: str) -> Resource:
+        """Return the declaration of a kind of resource."""
+        return self.runtime.registry.resources[kind]
+
+    def arn(self, kind: str, key: str) -> str:
+        """Return the ARN of a resource, whether or not it exists."""
+        settings = self.settings
+        path = self.resource(kind).arn.format(key=key)
+        return f"arn:aws:sagemaker:{settings.region}:{settings.account_id}:{path}"
+
+    def add(
+        self,
+        kind: str,
+        key: str,
+        *,
+        request: Json,
+        desired: Json | None = None,
+        observed: Json | None = None,
+        private: Json | None = None,
+        parent: str | None = None,
+    ) -> Row:
+        """Add a resource; its `Tags` become tags.
+
+        Raises
+        ------
+        ResourceInUse
+            There is one of this kind and key.
+        """
+        resource, rows = self.resource(kind), Rows(self.connection)
+        if (existing := rows.find(kind, key)) is not None:
+            raise already_exists(resource, existing)
+        observed = observed or {}
+        row = rows.insert(
+            {
+                "kind": kind,
+                "key": key,
+                "arn": self.arn(kind, key),
+                "parent": parent,
+                "owner": self.principal.name,
+                "revision": 1,
+                "status": observed.get(resource.status) if resource.status else None,
+                "request": {name: value for name, value in request.items() if name != "Tags"},
+                "desired": desired or {},
+                "observed": observed,
+                "private": private or {},
+                "created_at": self.now(),
+                "modified_at": self.now(),
+            }
+        )
+        rows.tag(row.arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
+        return row
+
+    def find(self, kind: str, key: str) -> Row | None:
+        """Return a resource, or `None` where there is none."""
+        return Rows(self.connection).find(kind, key)
+
+    def get(self, kind: str, key: str) -> Row:
+        """Return a resource.
+
+        Raises
+        ------
+        ResourceNotFound, ValidationException
+            There is none; which of the two is as the contract has it for this kind.
+        """
+        row = self.find(kind, key)
+        if row is None:
+            raise not_found(self, self.resource(kind), key)
+        return row
+
+    def update(
+        self,
+        row: Row,
+        *,
+        desired: Json | None = None,
+        observed: Json | None = None,
+        private: Json | None = None,
+    ) -> Row:
+        """Merge changes into the newest revision of a resource; return it."""
+        member = self.resource(row.kind).status
+        status = (observed or {}).get(member) if member else None
+        return Rows(self.connection).change(
+            row, self.now(), status, desired=desired, observed=observed, private=private
+        )
+
+    def delete(self, row: Row) -> None:
+        """Remove a resource; its live attempts are stopped."""
+        self.stop(row)
+        Rows(self.connection).delete(row)
+
+    def rows(self, kind: str, **columns: Any) -> list[Row]:
+        """Return the resources of a kind whose columns have these values, oldest first."""
+        from jupyter_ml.core.tables import rows as table  # noqa: PLC0415
+
+        where = [table.c.kind == kind, *(table.c[name] == value for name, value in columns.items())]
+        return self.select(*where, order=[table.c.id])
+
+    def select(
+        self,
+        *where: sa.ColumnElement[bool],
+        order: Sequence[Any] = (),
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Return the resources that fulfil all conditions on `tables.rows`."""
+        return Rows(self.connection).select(*where, order=order, limit=limit)
+
+    @property
+    def table(self) -> Rows:
+        """The rows of this transaction, for tags and counts."""
+        return Rows(self.connection)
+
+    # Work
+
+    def submit(self, row: Row, work: Work) -> Attempt:
+        """Wish that a resource's work is run; it is queued when this transaction commits.
+
+        Raises
+        ------
+        ResourceLimitExceeded
+            The work could never run on this machine; says what it needs and what there is.
+        """
+        problems = self.runtime.engine.validate(work)
+        if problems:
+            raise errors.ResourceLimitExceeded(" ".join(problems))
+        self.wishes = True
+        return Attempts(self.connection).add(row.kind, row.key, work.to_json(), self.now())
+
+    def stop(self, row: Row, reason: str = "Stopped") -> None:
+        """Wish that all live attempts of a resource end."""
+        attempts = Attempts(self.connection)
+        for attempt in attempts.of(row.kind, row.key):
+            if attempt.is_live and attempt.wanted == "run":
+                attempts.change(attempt, wanted=reason)
+                self.wishes = True
+
+    def attempts(self, row: Row) -> list[Attempt]:
+        """Return all attempts at a resource's work, newest last."""
+        return Attempts(self.connection).of(row.kind, row.key)
+
+    def live_attempts(self) -> list[Attempt]:
+        """Return all attempts that are queued or running, in the order they were queued."""
+        return Attempts(self.connection).live()
+
+    def ref(self, attempt: Attempt) -> AttemptRef:
+        """Return how the engine knows an attempt."""
+        directory = self.workspace.work_dir(attempt.kind, attempt.key, attempt.number)
+        return AttemptRef(attempt.kind, attempt.key, attempt.number, attempt.token, directory)
+
+    def observe(self, attempt: Attempt) -> Any:
+        """Return what is to be seen of an attempt now; reads files only."""
+        return self.runtime.engine.observe(self.ref(attempt))
+
+    # Events and timers
+
+    def emit(self, name: str, row: Row, detail: Json | None = None) -> None:
+        """Add a fact about a resource to the event log."""
+        self._record(SERVICE_EVENT, name, kind=row.kind, key=row.key, detail=detail or {})
+        self.wishes = True
+
+    def events_since(
+        self, seq: int, name: str | None = None, kind: str | None = None
+    ) -> list[Event]:
+        """Return the events after `seq`, oldest first."""
+        return EventLog(self.connection).since(seq, name, kind)
+
+    def set_timer(self, name: str, key: str, due_at: float, detail: Json | None = None) -> None:
+        """Have the timer `name` fire for `key` at a time, in epoch seconds."""
+        Timers(self.connection).set(Timer(name, key, due_at, detail or {}))
+        self.wishes = True
+
+    def clear_timer(self, name: str, key: str) -> None:
+        """Take a timer back."""
+        Timers(self.connection).clear(name, key)
+
+    def _record(self, type_: str, name: str, **record: Any) -> None:
+        if type_ == API_CALL and "kind" not in record:
+            record = {**record, **self._subject(name, record.get("request") or {})}
+        EventLog(self.connection).append(
+            {
+                "time": self.now(),
+                "type": type_,
+                "name": name,
+                "source": self.principal.source,
+                "principal": self.principal.name,
+                **record,
+            }
+        )
+        if type_ == API_CALL:
+            self.wishes = True
+
+    def _subject(self, operation: str, request: Json) -> Json:
+        for resource in self.runtime.registry.resources.values():
+            if operation.endswith(resource.kind) and resource.key in request:
+                return {"kind": resource.kind, "key": request[resource.key]}
+        return {}
+
+
+def already_exists(resource: Resource, row: Row) -> errors.ServiceError:
+    """Return the error for a name that is taken, the one that the contract has for it."""
+    msg = (
+        f"Cannot create already existing {resource.noun} {row.arn!r}; names are unique in a "
+        "workspace. Use another name."
+    )
+    in_use = "ResourceInUse" in model.operation(f"Create{resource.kind}").errors
+    return errors.ResourceInUse(msg) if in_use else errors.ValidationException(msg)
+
+
+def not_found(ctx: Context, resource: Resource, key: str) -> errors.ServiceError:
+    """Return the error for a resource that is not there, the one the contract has for it."""
+    msg = f'Could not find {resource.noun} "{ctx.arn(resource.kind, key)}".'
+    modelled = "ResourceNotFound" in model.operation(f"Describe{resource.kind}").errors
+    return errors.ResourceNotFound(msg) if modelled else errors.ValidationException(msg)

@@ -1,0 +1,135 @@
+"""The event log: append-only, hash-chained, without secrets.
+
+One stream serves as audit log, as source of live updates and as the queue of the reactors.
+Its records carry CloudTrail's fields; the facts that the engine adds have the type
+`AwsServiceEvent`, calls have `AwsApiCall`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from jupyter_ml.core.tables import events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+API_CALL = "AwsApiCall"
+SERVICE_EVENT = "AwsServiceEvent"
+REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
+_GENESIS = "0" * 64
+_SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase)|secret|token|api_?key|access_?key|credential|private_?key|authorization",
+    re.IGNORECASE,
+)
+# Names that hold such a word and carry no secret.
+_HARMLESS = re.compile(r"NextToken|ClientRequestToken|ClientToken|max_?tokens|n_?tokens|Cursor")
+_SECRET_VALUE = re.compile(
+    r"\b(AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}"
+    r"|xox[abpr]-[A-Za-z0-9-]{10,})\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+_LONGEST = 2048
+
+
+@dataclass(frozen=True)
+class Event:
+    """One fact of the log; `time` in epoch seconds."""
+
+    seq: int
+    name: str
+    kind: str | None
+    key: str | None
+    detail: dict[str, Any]
+    time: float
+    principal: str
+    type: str
+    error_code: str | None
+
+
+_COLUMNS = [events.c[name] for name in Event.__dataclass_fields__]
+
+
+def redact(value: Any, name: str = "") -> Any:
+    """Return `value` without secrets and without texts longer than 2048 characters.
+
+    A member is secret by its name (`password`, `api_key`, ...) or by its looks (a private
+    key, a well-known key prefix).
+    """
+    if isinstance(value, dict):
+        return {key: redact(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact(item, name) for item in value]
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, str):
+        if looks_secret(name, value):
+            return REDACTED
+        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}... ({len(value)} in all)"
+    return value
+
+
+def looks_secret(name: str, value: str = "") -> bool:
+    """Return whether a name or a text looks like a secret."""
+    named = _SECRET_NAME.search(name) and not _HARMLESS.search(name)
+    return bool(named or _SECRET_VALUE.search(value))
+
+
+class EventLog:
+    """The events of the store, inside one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add a record to the end of the chain; the caller holds a write transaction."""
+        last = self._connection.execute(
+            sa.select(events.c.hash).order_by(events.c.seq.desc()).limit(1)
+        ).scalar()
+        values = {"event_id": str(uuid.uuid4()), "detail": {}, **record}
+        for member in ("request", "response", "detail"):
+            values[member] = redact(values.get(member))
+        values["previous_hash"] = last or _GENESIS
+        values["hash"] = chained(values)
+        self._connection.execute(events.insert().values(**values))
+
+    def since(
+        self, seq: int, name: str | None = None, kind: str | None = None, limit: int = 500
+    ) -> list[Event]:
+        """Return the events after `seq`, oldest first, of one name and kind if given."""
+        where = [events.c.seq > seq]
+        if name is not None:
+            where.append(events.c.name == name)
+        if kind is not None:
+            where.append(events.c.kind == kind)
+        query = sa.select(*_COLUMNS).where(*where).order_by(events.c.seq).limit(limit)
+        return [Event(*values) for values in self._connection.execute(query)]
+
+    def last(self) -> int:
+        """Return the number of the newest event, 0 in an empty log."""
+        return self._connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
+
+    def broken(self) -> int | None:
+        """Return the number of the first event whose hash is not what it must be, if any."""
+        previous = _GENESIS
+        query = sa.select(events).order_by(events.c.seq)
+        for record in self._connection.execute(query).mappings():
+            values = dict(record)
+            seq = values.pop("seq")
+            if values["previous_hash"] != previous or values["hash"] != chained(values):
+                return int(seq)
+            previous = values["hash"]
+        return None
+
+
+def chained(record: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a record that names its predecessor's, in hex."""
+    hashed = {key: value for key, value in record.items() if key != "hash" and value is not None}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

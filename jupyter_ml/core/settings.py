@@ -1,0 +1,139 @@
+"""What a workspace is configured with: one frozen value, read from the environment."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.contract.errors import ValidationException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "JUPYTER_ML_"
+
+
+def default_workspace() -> Path:
+    """Return the workspace used when none is named: a folder in Jupyter's data directory."""
+    from jupyter_core.paths import jupyter_data_dir  # noqa: PLC0415  (slow, and rarely needed)
+
+    return Path(jupyter_data_dir()) / "jupyter_ml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one workspace is set up.
+
+    Parameters
+    ----------
+    workspace
+        Folder that holds the store, the buckets and the work of all jobs.
+    account_id
+        The 12 digits that stand in ARNs and bucket names.
+    region
+        The region that stands in ARNs and bucket names.
+    access_key_id, secret_access_key
+        Pin the key pair that boto3 signs with; by default one is made on first use.
+    free_floor_mb
+        Nothing is accepted that would leave less free disk space than this, in MiB.
+    retention_days
+        Working folders of ended jobs older than this are offered to `jupyter ml gc`.
+    oversize
+        Whether an instance type larger than the machine is run on what is there.
+    timekeeper
+        Whether a background process may be started to fire timers.
+    user
+        The owner recorded on resources and events.
+    """
+
+    workspace: Path
+    account_id: str = "000000000000"
+    region: str = "us-east-1"
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    free_floor_mb: int = 512
+    retention_days: float = 30
+    oversize: bool = False
+    timekeeper: bool = True
+    user: str = field(default_factory=getpass.getuser)
+
+    def __post_init__(self) -> None:
+        """Refuse what could never work, with the value and what to do."""
+        if not (len(self.account_id) == 12 and self.account_id.isdigit()):
+            msg = f"account_id must be 12 digits, not {self.account_id!r}."
+            raise ValidationException(msg)
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            msg = "Set both JUPYTER_ML_ACCESS_KEY_ID and JUPYTER_ML_SECRET_ACCESS_KEY, or neither."
+            raise ValidationException(msg)
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, **overrides: Any
+    ) -> Settings:
+        """Return the settings that the environment asks for.
+
+        Parameters
+        ----------
+        environ
+            Mapping to read `JUPYTER_ML_*` from; the process's own by default.
+        overrides
+            Settings that win over the environment; `None` means not given.
+
+        Raises
+        ------
+        ValidationException
+            A variable holds a value that cannot be used.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for name, convert in _FROM_ENVIRONMENT.items():
+            text = environ.get(PREFIX + name.upper())
+            if text:
+                values[name] = _converted(name, text, convert)
+        values.update({key: value for key, value in overrides.items() if value is not None})
+        values["workspace"] = Path(values.get("workspace") or default_workspace()).expanduser()
+        values["workspace"] = values["workspace"].absolute()
+        return cls(**values)
+
+    def at(self, workspace: Path) -> Settings:
+        """Return the same settings for another workspace folder."""
+        return replace(self, workspace=workspace)
+
+    def to_json(self) -> str:
+        """Return the settings for another process of the same user, without the secret key."""
+        values = asdict(self)
+        del values["access_key_id"], values["secret_access_key"]
+        return json.dumps({**values, "workspace": str(self.workspace)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Return the settings that `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "workspace": Path(values["workspace"])})
+
+
+_FROM_ENVIRONMENT: dict[str, type] = {
+    "workspace": str,
+    "account_id": str,
+    "region": str,
+    "access_key_id": str,
+    "secret_access_key": str,
+    "free_floor_mb": int,
+    "retention_days": float,
+    "oversize": bool,
+    "timekeeper": bool,
+}
+_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def _converted(name: str, text: str, convert: type) -> Any:
+    try:
+        return _BOOLEANS[text.lower()] if convert is bool else convert(text)
+    except (ValueError, KeyError):
+        wanted = "true or false" if convert is bool else f"a number ({convert.__name__})"
+        msg = f"{PREFIX}{name.upper()}={text!r} is not {wanted}."
+        raise ValidationException(msg) from None

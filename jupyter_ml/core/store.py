@@ -1,0 +1,143 @@
+"""The store: one database that holds the truth, and the rules for touching it.
+
+SQLite in WAL mode by default. A write takes the database's write lock when it begins
+(`BEGIN IMMEDIATE`): a transaction that began as a reader and then wants to write fails with
+SQLITE_BUSY whatever its time-out. Reads never lock.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from jupyter_ml.contract.errors import MLError
+from jupyter_ml.core.migrations import SCHEMA, migrate, schema_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUSY_TIMEOUT_S = 30.0
+_NETWORK = frozenset(
+    (
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "afs",
+        "ceph",
+        "fuse.sshfs",
+        "lustre",
+        "beegfs",
+        "gpfs",
+        "glusterfs",
+    )
+)
+
+
+class StoreError(MLError):
+    """The store cannot be used; the message says why and what to do."""
+
+
+class Store:
+    """Transactions on the database of one workspace.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL of the database.
+
+    Raises
+    ------
+    StoreError
+        The database was written by a newer version of jupyter_ml.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = sa.create_engine(url, json_serializer=_dumps)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        self._writer = self._engine.execution_options(writes=True)
+        self._migrate()
+
+    @classmethod
+    def at(cls, path: Path) -> Store:
+        """Return the SQLite store in the file `path`, made if it is missing."""
+        kind = file_system(path.parent)
+        if kind in _NETWORK:
+            msg = (
+                f"{path.parent} is on a network file system ({kind}), where SQLite loses data. "
+                "Set JUPYTER_ML_WORKSPACE to a folder on a local disk."
+            )
+            raise StoreError(msg)
+        return cls(f"sqlite:///{path}")
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Hold one write transaction: committed at the end, rolled back on an exception."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Hold one consistent snapshot for reading."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        with self.read() as connection:
+            version = schema_version(connection)
+        if version > SCHEMA:
+            msg = (
+                f"The workspace was written by a newer jupyter_ml (schema {version}; this one "
+                f"knows {SCHEMA}). Upgrade jupyter_ml or use another workspace."
+            )
+            raise StoreError(msg)
+        if version < SCHEMA:
+            with self.write() as connection:
+                # Another process may have been faster.
+                if schema_version(connection) < SCHEMA:
+                    migrate(connection)
+
+
+def file_system(folder: Path) -> str:
+    """Return the type of the file system that holds `folder`, or "" where it cannot be told."""
+    try:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return ""
+    mounts = [(fields[1], fields[2]) for fields in map(str.split, lines)]
+    path = folder.resolve()
+    holding = [(len(point), kind) for point, kind in mounts if path.is_relative_to(point)]
+    return max(holding, default=(0, ""))[1]
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # pysqlite would begin transactions by itself, and too late; `_begin_sqlite` does it.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

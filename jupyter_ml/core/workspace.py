@@ -1,0 +1,78 @@
+"""A workspace: the folder in which everything of one user or team lives."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from jupyter_ml.core.artifacts import Artifacts
+from jupyter_ml.core.settings import Settings
+from jupyter_ml.core.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OPEN: dict[Settings, Workspace] = {}
+_OPENING = threading.Lock()
+
+
+class Workspace:
+    """Paths, store and artifacts of one workspace.
+
+    Parameters
+    ----------
+    settings
+        Where it is and how it is set up.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.root = settings.workspace
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Workspace:
+        """Return the workspace, the same object for the same settings; made if missing.
+
+        Raises
+        ------
+        StoreError
+            The folder cannot hold a store, or holds one of a newer version.
+        """
+        settings = settings or Settings.from_environment()
+        with _OPENING:
+            if settings not in _OPEN:
+                _OPEN[settings] = cls(settings)
+            return _OPEN[settings]
+
+    @cached_property
+    def store(self) -> Store:
+        """The database; the folder is made, for this user only, when it is first needed."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Store.at(self.root / "jupyter_ml.db")
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """The buckets."""
+        return Artifacts(self.root / "buckets", self.settings)
+
+    def work_dir(self, kind: str, key: str, attempt: int) -> Path:
+        """Return the folder of one attempt at a resource's work."""
+        return self.root / "work" / kind / key / str(attempt)
+
+    def run_dir(self, name: str) -> Path:
+        """Return the folder of the metric files of a run, whether or not it exists."""
+        return self.root / "runs" / name
+
+    @property
+    def key_dir(self) -> Path:
+        """The folder of keys, for this user only."""
+        folder = self.root / "keys"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def lock(self, name: str) -> Path:
+        """Return the path of a lock file, in a folder that exists."""
+        folder = self.root / "locks"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder / f"{name}.lock"

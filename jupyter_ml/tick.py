@@ -1,0 +1,289 @@
+"""The one place where wishes become work.
+
+`tick` collects what has ended, stops what shall stop, admits what fits, runs reactors and
+fires timers, until nothing is left to do. Everything it knows is in the store and in the
+folders of the attempts, and every step can be repeated: it is safe to run anywhere, any
+time, many at once, and to be killed between any two steps.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from jupyter_ml.core.attempts import ENDED, QUEUED, RUNNING, STARTING, Attempt, Attempts
+from jupyter_ml.core.context import Context, Principal, Runtime
+from jupyter_ml.core.locks import try_lock
+from jupyter_ml.core.tables import cursors
+from jupyter_ml.core.timers import Timers
+from jupyter_ml.engine.admission import Claim, admit
+from jupyter_ml.engine.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_ml.core.events import Event
+    from jupyter_ml.core.operations import Reactor
+    from jupyter_ml.engine.protocol import Observation
+
+Json = dict[str, Any]
+log = logging.getLogger(__name__)
+
+PRINCIPAL = Principal("jupyter_ml", "tick")
+# A reactor that fails this often on one event is a bug; the others' events must not wait for it.
+MOST_FAILURES = 10
+
+
+def tick(runtime: Runtime, at_step: Callable[[str], None] = lambda _: None) -> None:
+    """Make the workspace what it is wished to be, as far as that is possible now.
+
+    Returns at once when another process is at it; that one then makes another pass.
+
+    Parameters
+    ----------
+    runtime
+        The workspace and its engine.
+    at_step
+        Called with the name of each step that is about to be taken; for tests.
+    """
+    lock = runtime.workspace.lock("tick")
+    wanted = runtime.workspace.lock("tick-wanted")
+    with wanted.open("ab") as file:
+        file.write(b".")
+    seen = -1
+    # A caller that finds the lock taken has appended before it looked: the holder, who
+    # compares after letting go, makes the pass that the caller wanted.
+    while wanted.stat().st_size != seen:
+        with try_lock(lock) as held:
+            if not held:
+                return
+            work_left = True
+            while work_left or wanted.stat().st_size != seen:
+                seen = wanted.stat().st_size
+                work_left = Pass(runtime, at_step).run()
+
+
+class Pass:
+    """One pass over everything; the caller holds the lock."""
+
+    def __init__(self, runtime: Runtime, at_step: Callable[[str], None]) -> None:
+        self._runtime = runtime
+        self._engine: Any = runtime.engine
+        self._ctx = Context(runtime, PRINCIPAL)
+        self._at = at_step
+        self._changed = False
+
+    def run(self) -> bool:
+        """Do all steps once; return whether anything was changed."""
+        for attempt in self._attempts():
+            if attempt.state != QUEUED:
+                self._collect(attempt)
+        for attempt in self._attempts():
+            if attempt.wanted != "run":
+                self._stop(attempt)
+        self._admit()
+        for reactor in self._runtime.registry.reactors:
+            self._react(reactor)
+        self._fire()
+        return self._changed
+
+    def _attempts(self) -> list[Attempt]:
+        with self._ctx.reading() as ctx:
+            return ctx.live_attempts()
+
+    def _collect(self, attempt: Attempt) -> None:
+        observation: Observation = self._ctx.observe(attempt)
+        if observation.state in ("ended", "lost"):
+            self._end(attempt, observation)
+        elif observation.state == "absent":
+            self._submit(attempt)
+        else:
+            self._note_progress(attempt, observation)
+
+    def _note_progress(self, attempt: Attempt, observation: Observation) -> None:
+        changes: Json = {}
+        if attempt.state == STARTING and observation.state != "starting":
+            changes = {"state": RUNNING, "started_at": self._ctx.now()}
+        ready = attempt.ready_at is None and observation.ready is not None
+        if ready:
+            changes["ready_at"] = self._ctx.now()
+        if not changes:
+            return
+        self._at(f"note progress of {attempt.key}")
+        with self._ctx.writing() as ctx:
+            Attempts(ctx.connection).change(attempt, **changes)
+            row = ctx.find(attempt.kind, attempt.key)
+            if ready and row is not None:
+                ctx.emit("AttemptReady", row, {"Attempt": attempt.number, **observation.ready})
+        self._changed = True
+
+    def _end(self, attempt: Attempt, observation: Observation) -> None:
+        verdict = _verdict(observation)
+        if verdict["state"] != "Lost":
+            self._at(f"publish outputs of {attempt.key}")
+            for path, uri in Work.from_json(attempt.work).outputs:
+                directory = self._ctx.ref(attempt).directory
+                self._runtime.workspace.artifacts.publish(directory / path, uri)
+        self._at(f"end attempt of {attempt.key}")
+        self._finish(attempt, verdict)
+
+    def _finish(self, attempt: Attempt, verdict: Json) -> None:
+        """Write an attempt's end, with the retry or the event that follows, in one go."""
+        with self._ctx.writing() as ctx:
+            attempts = Attempts(ctx.connection)
+            current = attempts.get(attempt.id)
+            if not current.is_live:
+                return
+            now = ctx.now()
+            attempts.change(
+                current,
+                state=ENDED,
+                verdict=verdict,
+                ended_at=verdict.get("ended_at") or now,
+                started_at=verdict.get("started_at") or current.started_at,
+                resource_seconds=_resource_seconds(current, verdict),
+            )
+            row = ctx.find(attempt.kind, attempt.key)
+            if row is not None:
+                detail = {"Attempt": current.number, "Verdict": verdict}
+                if _is_retried(current, verdict):
+                    attempts.add(current.kind, current.key, current.work, now, current.first)
+                    ctx.emit("AttemptRetried", row, detail)
+                else:
+                    ctx.emit("AttemptEnded", row, detail)
+        self._changed = True
+
+    def _stop(self, attempt: Attempt) -> None:
+        self._at(f"stop {attempt.key}")
+        if attempt.state == QUEUED:
+            message = "It was stopped before it started."
+            self._finish(
+                attempt, {"state": "Stopped", "reason": attempt.wanted, "message": message}
+            )
+            return
+        grace_s = Work.from_json(attempt.work).grace_s
+        self._engine.stop(self._ctx.ref(attempt), attempt.wanted, grace_s)
+
+    def _admit(self) -> None:
+        live = self._attempts()
+        queued = [_claim(attempt) for attempt in live if attempt.state == QUEUED]
+        if not queued:
+            return
+        running = [_claim(attempt) for attempt in live if attempt.state != QUEUED]
+        attempts = {attempt.id: attempt for attempt in live}
+        for admitted in admit(queued, running, self._engine.capabilities().machine):
+            attempt = attempts[admitted.claim.id]
+            self._at(f"admit {attempt.key}")
+            with self._ctx.writing() as ctx:
+                attempt = Attempts(ctx.connection).change(
+                    attempt, state=STARTING, gpu_ids=list(admitted.gpu_ids)
+                )
+            self._submit(attempt)
+            self._changed = True
+
+    def _submit(self, attempt: Attempt) -> None:
+        self._at(f"submit {attempt.key}")
+        work = Work.from_json(attempt.work)
+        handle = self._engine.submit(self._ctx.ref(attempt), work, gpu_ids=attempt.gpu_ids)
+        self._at(f"note handle of {attempt.key}")
+        with self._ctx.writing() as ctx:
+            Attempts(ctx.connection).change(attempt, handle=handle)
+
+    def _react(self, reactor: Reactor) -> None:
+        while True:
+            with self._ctx.reading() as ctx:
+                seq, failures = _cursor(ctx, reactor)
+                events = ctx.events_since(seq, reactor.event, reactor.kind)
+            for event in events:
+                self._at(f"run {reactor.identity} on event {event.seq}")
+                if not self._handle(reactor, event, failures):
+                    return
+                self._changed = True
+            if not events:
+                return
+
+    def _handle(self, reactor: Reactor, event: Event, failures: int) -> bool:
+        """Run a reactor on one event; return whether its cursor has moved past it."""
+        try:
+            with self._ctx.writing() as ctx:
+                if _cursor(ctx, reactor)[0] < event.seq:
+                    reactor.react(ctx, event)
+                    _advance(ctx, reactor, event.seq, 0)
+        except Exception:
+            # Whatever it is must not keep the other reactors from their work.
+            log.exception("%s failed on event %d", reactor.identity, event.seq)
+            given_up = failures + 1 >= MOST_FAILURES
+            with self._ctx.writing() as ctx:
+                before = event.seq if given_up else event.seq - 1
+                _advance(ctx, reactor, before, 0 if given_up else failures + 1)
+            return given_up
+        return True
+
+    def _fire(self) -> None:
+        with self._ctx.reading() as ctx:
+            timers = Timers(ctx.connection).due(ctx.now())
+        for timer in timers:
+            self._at(f"fire {timer.name} for {timer.key}")
+            with self._ctx.writing() as ctx:
+                # Cleared first, so that the timer can set itself anew.
+                if Timers(ctx.connection).clear(timer.name, timer.key):
+                    self._runtime.registry.timers[timer.name].fire(ctx, timer)
+            self._changed = True
+
+
+def _verdict(observation: Observation) -> Json:
+    if observation.verdict is not None:
+        return asdict(observation.verdict)
+    messages = {
+        "HostRestarted": "The machine was restarted while it ran.",
+        "SupervisorLost": "Its supervisor was killed from outside, and the work with it.",
+    }
+    reason = str(observation.lost_reason)
+    return {"state": "Lost", "reason": reason, "message": messages.get(reason, reason)}
+
+
+def _is_retried(attempt: Attempt, verdict: Json) -> bool:
+    if attempt.wanted != "run" or verdict["state"] not in ("Lost", "Interrupted"):
+        return False
+    work = Work.from_json(attempt.work)
+    return work.restart == "always" or attempt.number - attempt.first < work.retries
+
+
+def _resource_seconds(attempt: Attempt, verdict: Json) -> dict[str, float]:
+    started, ended = verdict.get("started_at"), verdict.get("ended_at")
+    if not started or not ended:
+        return {}
+    work = Work.from_json(attempt.work)
+    wall = ended - started
+    used = sum(member.get("cpu_s") or 0.0 for member in verdict.get("members", ()))
+    return {
+        "wall_s": wall,
+        "instance_s": wall * work.members,
+        "cpu_used_s": used,
+        "cpu_reserved_s": wall * work.members * (work.cpus or 0),
+        "memory_reserved_mb_s": wall * work.members * (work.memory_mb or 0),
+        "gpu_reserved_s": wall * work.members * work.gpus,
+    }
+
+
+def _claim(attempt: Attempt) -> Claim:
+    return Claim.of(attempt.id, Work.from_json(attempt.work), tuple(attempt.gpu_ids))
+
+
+def _cursor(ctx: Context, reactor: Reactor) -> tuple[int, int]:
+    query = sa.select(cursors.c.seq, cursors.c.failures).where(
+        cursors.c.reactor == reactor.identity
+    )
+    found = ctx.connection.execute(query).first()
+    return (0, 0) if found is None else (found.seq, found.failures)
+
+
+def _advance(ctx: Context, reactor: Reactor, seq: int, failures: int) -> None:
+    where = cursors.c.reactor == reactor.identity
+    values = {"seq": seq, "failures": failures}
+    result = ctx.connection.execute(cursors.update().where(where).values(**values))
+    if result.rowcount == 0:
+        ctx.connection.execute(cursors.insert().values(reactor=reactor.identity, **values))

@@ -1,0 +1,71 @@
+"""The timekeeper: a process that sees to it that what is due later is done.
+
+One runs while a timer is due in the future or work is under way that might be lost. It holds
+no state and is elected by a lock; any surface starts it, and it leaves when nothing is left
+to wait for.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from jupyter_ml.core.context import Context
+from jupyter_ml.core.locks import try_lock
+from jupyter_ml.core.timers import Timers
+from jupyter_ml.tick import PRINCIPAL, tick
+
+if TYPE_CHECKING:
+    from jupyter_ml.core.context import Runtime
+
+# Work under way is looked after this often: a killed supervisor is noticed no later.
+WATCH_S = 10.0
+# The wall clock can jump, so it is compared this often instead of slept through.
+LONGEST_SLEEP_S = 5.0
+
+
+def next_due_at(runtime: Runtime) -> float | None:
+    """Return when the workspace needs attention next, in epoch seconds; `None` for never."""
+    with Context(runtime, PRINCIPAL).reading() as ctx:
+        due = [Timers(ctx.connection).next_due_at()]
+        if ctx.live_attempts():
+            due.append(ctx.now() + WATCH_S)
+    return min((time for time in due if time is not None), default=None)
+
+
+def keep_time(runtime: Runtime) -> None:
+    """Tick whenever something is due, until nothing is; leave at once if another does it."""
+    with try_lock(runtime.workspace.lock("timekeeper")) as elected:
+        if not elected:
+            return
+        while (due_at := next_due_at(runtime)) is not None:
+            while (left := due_at - runtime.clock()) > 0:
+                time.sleep(min(left, LONGEST_SLEEP_S))
+            tick(runtime)
+
+
+def ensure_timekeeper(runtime: Runtime, command: list[str]) -> None:
+    """Start a timekeeper if one is needed and none runs.
+
+    Parameters
+    ----------
+    runtime
+        The workspace.
+    command
+        How to start one; it outlives this process.
+    """
+    if not runtime.workspace.settings.timekeeper or next_due_at(runtime) is None:
+        return
+    with try_lock(runtime.workspace.lock("timekeeper")) as free:
+        if not free:
+            return
+    # Forked twice by way of the shell-free `setsid`-like session: nobody here must reap it.
+    subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        close_fds=True,
+    )

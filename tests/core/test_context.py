@@ -1,0 +1,148 @@
+"""The way in: what `Context.call` checks, writes and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_ml.contract import errors
+from jupyter_ml.core.context import Context, Principal
+from jupyter_ml.core.events import EventLog
+
+if TYPE_CHECKING:
+    from jupyter_ml.core.context import Runtime
+    from jupyter_ml.testing import ManualClock
+
+Call = Callable[..., dict[str, Any]]
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:experiment/first"
+
+
+def test_what_was_created_is_described_with_arn_and_times(call: Call, clock: ManualClock) -> None:
+    call("CreateExperiment", ExperimentName="first", Description="a try")
+    assert call("DescribeExperiment", ExperimentName="first") == {
+        "ExperimentName": "first",
+        "ExperimentArn": ARN,
+        "Description": "a try",
+        "CreationTime": clock.now,
+        "LastModifiedTime": clock.now,
+    }
+
+
+def test_a_name_that_is_taken_is_refused_and_named(call: Call) -> None:
+    call("CreateExperiment", ExperimentName="first")
+    with pytest.raises(errors.ServiceError, match=r"already existing experiment .*first"):
+        call("CreateExperiment", ExperimentName="first")
+
+
+def test_what_is_not_there_is_not_found_as_the_contract_says(call: Call) -> None:
+    with pytest.raises(errors.ResourceNotFound, match=ARN):
+        call("DescribeExperiment", ExperimentName="first")
+
+
+def test_an_operation_that_is_not_implemented_is_named(call: Call) -> None:
+    with pytest.raises(errors.NotImplementedException, match="CreateFeatureGroup"):
+        call("CreateFeatureGroup")
+
+
+def test_all_violations_of_a_request_are_named_at_once(call: Call) -> None:
+    with pytest.raises(errors.ValidationException, match="2 validation errors"):
+        call("CreateExperiment", ExperimentName="not_a_name", Nonsense=1)
+
+
+def test_a_failing_operation_leaves_nothing(runtime: Runtime, call: Call) -> None:
+    def create_twice() -> None:
+        with Context(runtime, Principal("ada", "test")).writing() as ctx:
+            ctx.call("CreateExperiment", {"ExperimentName": "half"})
+            ctx.call("CreateExperiment", {"ExperimentName": "half"})
+
+    with pytest.raises(errors.ServiceError):
+        create_twice()
+    assert call("ListExperiments")["ExperimentSummaries"] == []
+
+
+def test_a_denial_is_refused_and_logged(runtime: Runtime) -> None:
+    class NobodyMayCreate:
+        def authorize(self, principal: Principal, operation: str, request: Any) -> None:
+            del request
+            msg = f"{principal.name} may not {operation}"
+            raise errors.AccessDeniedException(msg)
+
+    denying = replace(runtime, authorizer=NobodyMayCreate())
+    with pytest.raises(errors.AccessDeniedException, match="eve may not CreateExperiment"):
+        Context(denying, Principal("eve", "test")).call(
+            "CreateExperiment", {"ExperimentName": "first"}
+        )
+    with Context(runtime, Principal("ada", "test")).reading() as ctx:
+        (event,) = ctx.events_since(0)
+        assert (event.principal, event.error_code) == ("eve", "AccessDeniedException")
+        assert ctx.find("Experiment", "first") is None
+
+
+def test_every_mutation_is_logged_with_its_resource(runtime: Runtime, call: Call) -> None:
+    call("CreateExperiment", ExperimentName="first")
+    call("DescribeExperiment", ExperimentName="first")
+    call("DeleteExperiment", ExperimentName="first")
+    with Context(runtime, Principal("ada", "test")).reading() as ctx:
+        events = [(event.name, event.kind, event.key) for event in ctx.events_since(0)]
+    assert events == [
+        ("CreateExperiment", "Experiment", "first"),
+        ("DeleteExperiment", "Experiment", "first"),
+    ]
+
+
+def test_tags_are_kept_apart_and_go_with_their_resource(call: Call) -> None:
+    call("CreateExperiment", ExperimentName="first", Tags=[{"Key": "team", "Value": "a"}])
+    call("AddTags", ResourceArn=ARN, Tags=[{"Key": "team", "Value": "b"}])
+    assert call("ListTags", ResourceArn=ARN)["Tags"] == [{"Key": "team", "Value": "b"}]
+    call("DeleteExperiment", ExperimentName="first")
+    call("CreateExperiment", ExperimentName="first")
+    assert call("ListTags", ResourceArn=ARN)["Tags"] == []
+
+
+@pytest.mark.parametrize("order", ["Ascending", "Descending"])
+@pytest.mark.parametrize("sort", ["Name", "CreationTime"])
+def test_pages_give_each_item_once_in_order(
+    call: Call, clock: ManualClock, order: str, sort: str
+) -> None:
+    for number in range(7):
+        call("CreateExperiment", ExperimentName=f"e{number}")
+        clock.advance(number % 2)
+    names: list[str] = []
+    token: dict[str, str] = {}
+    while True:
+        page = call("ListExperiments", MaxResults=3, SortBy=sort, SortOrder=order, **token)
+        names += [item["ExperimentName"] for item in page["ExperimentSummaries"]]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert names == sorted(names, reverse=order == "Descending")
+    assert len(names) == 7
+
+
+def test_a_token_of_another_order_is_refused(call: Call) -> None:
+    for number in range(3):
+        call("CreateExperiment", ExperimentName=f"e{number}")
+    token = call("ListExperiments", MaxResults=1, SortBy="Name")["NextToken"]
+    with pytest.raises(errors.ValidationException, match="NextToken"):
+        call("ListExperiments", SortBy="CreationTime", NextToken=token)
+
+
+def test_secrets_do_not_reach_the_event_log(runtime: Runtime) -> None:
+    with Context(runtime, Principal("ada", "test")).writing() as ctx:
+        row = ctx.add("Experiment", "first", request={})
+        ctx.emit("Noted", row, {"Environment": {"DB_PASSWORD": "hunter2", "DEPTH": "3"}})
+        (event,) = ctx.events_since(0, "Noted")
+    assert event.detail["Environment"]["DB_PASSWORD"] != "hunter2"
+    assert event.detail["Environment"]["DEPTH"] == "3"
+
+
+def test_a_changed_event_is_found(runtime: Runtime, call: Call) -> None:
+    for number in range(4):
+        call("CreateExperiment", ExperimentName=f"e{number}")
+    with runtime.workspace.store.write() as connection:
+        assert EventLog(connection).broken() is None
+        connection.exec_driver_sql("UPDATE events SET principal = 'eve' WHERE seq = 3")
+        assert EventLog(connection).broken() == 3
