@@ -11,11 +11,12 @@ from __future__ import annotations
 import difflib
 import gzip
 import importlib.util
-import json
 from functools import cache, cached_property
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from jupyter_ml.contract.errors import UnknownOperationException
 
@@ -268,27 +269,23 @@ def botocore_version() -> str:
 @cache
 def _document(service: str) -> dict[str, Any]:
     if service == "jupyter-ml":
-        return _parse(_OWN.read_bytes())
+        return _read(_OWN)
     package = importlib.util.find_spec("botocore")
     locations = package.submodule_search_locations if package else None
     for location in locations or ():
         versions = sorted((Path(location) / "data" / service).glob("*/service-2.json*"))
         if versions:
-            newest = versions[-1]
-            data = newest.read_bytes()
-            return _parse(gzip.decompress(data) if newest.suffix == ".gz" else data)
+            return _read(versions[-1])
     raise LookupError(
         f"The service model {service!r} is missing: install botocore, which ships it, "
         "into this interpreter's environment."
     )
 
 
-def _parse(data: bytes) -> dict[str, Any]:
-    try:
-        import orjson  # noqa: PLC0415 - three times faster on the large model, and optional
-    except ImportError:
-        return json.loads(data)  # type: ignore[no-any-return]
-    return orjson.loads(data)  # type: ignore[no-any-return]
+def _read(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    document: dict[str, Any] = orjson.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    return document
 
 
 @cache

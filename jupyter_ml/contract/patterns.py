@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PRIVATE: Final = {major: chr(0xF8F0 + index) for index, major in enumerate("LMNPSZC")}
+_ASCII_CLASSES: Final = {"Alnum": "a-zA-Z0-9", "ASCII": r"\x00-\x7F", "Print": r"\x20-\x7E"}
 _SURROGATES: Final = r"\uD800\uDC00-\uDBFF\uDFFF"
 _CATEGORY: Final = re.compile(r"\\p\{(\w+)\}")
 _QUANTIFIED_END: Final = re.compile(r"\$\{\d+,\d+\}$")
@@ -36,21 +37,33 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     ValueError
         If the pattern uses what is translated neither here nor by `re`.
     """
-    text = _QUANTIFIED_END.sub("", pattern).replace(_SURROGATES, r"\U00010000-\U0010FFFF")
-    folded = _CATEGORY.sub(_members_of_category, text)
+    folded = translated(pattern)
     try:
         compiled = re.compile(folded)
     except re.error as error:
         raise ValueError(f"Pattern {pattern!r} is not understood: {error}.") from error
-    if folded == text:
+    if folded.isascii():
         return lambda value: compiled.fullmatch(value) is not None
     return lambda value: compiled.fullmatch(_fold(value)) is not None
 
 
+def translated(pattern: str) -> str:
+    """Return the pattern in Python's dialect, for strings whose characters are folded.
+
+    Raises
+    ------
+    ValueError
+        If the pattern uses a Unicode category that is not known.
+    """
+    text = _QUANTIFIED_END.sub("", pattern).replace(_SURROGATES, r"\U00010000-\U0010FFFF")
+    text = text.removesuffix(r"\z")  # the end, which a match of the whole string reaches anyway
+    return _CATEGORY.sub(_members_of_category, text)
+
+
 def _members_of_category(match: re.Match[str]) -> str:
     name = match[1]
-    if name == "Alnum":
-        return "a-zA-Z0-9"
+    if name in _ASCII_CLASSES:
+        return _ASCII_CLASSES[name]
     if name not in _PRIVATE:
         raise ValueError(f"Unicode category {name!r} is not understood.")
     ascii_members = (chr(code) for code in range(128) if unicodedata.category(chr(code))[0] == name)

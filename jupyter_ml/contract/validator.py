@@ -105,6 +105,12 @@ def required_members(shape: Shape) -> tuple[str, ...]:
     return tuple(name for name in shape.required if name not in optional)
 
 
+def safe_pattern(pattern: str) -> str:
+    """Return a pattern of the model, or its equal that takes no exponential time."""
+    equals = {entry["pattern"]: entry["use"] for entry in relaxations()["patterns"]}
+    return str(equals.get(pattern, pattern))
+
+
 _checks: dict[Shape, Check] = {}
 
 
@@ -191,7 +197,7 @@ def _map_check(shape: Shape) -> Check:
 def _string_check(shape: Shape) -> Check:
     allowed, pattern, secret = frozenset(shape.enum), shape.pattern, shape.is_sensitive
     least, most = shape.minimum or 0, shape.maximum
-    matches = matcher(_safe(pattern)) if pattern else None
+    matches = matcher(safe_pattern(pattern)) if pattern else None
     also = {extra: matcher(extra) for extra in _extra_patterns(shape)}
 
     def check(value: Any, path: str, violations: list[str]) -> Any:
@@ -225,10 +231,10 @@ def _number_check(shape: Shape) -> Check:
             violations.append(_wrong_type(shape, value, path))
         elif least is not None and value < least:
             text = f"Member must have value greater than or equal to {least}"
-            violations.append(_says(str(value), path, text))
+            violations.append(_says(_shown(value), path, text))
         elif most is not None and value > most:
             text = f"Member must have value less than or equal to {most}"
-            violations.append(_says(str(value), path, text))
+            violations.append(_says(_shown(value), path, text))
         return value
 
     return check
@@ -333,12 +339,6 @@ def _listed(choices: tuple[str, ...]) -> str:
 
 def _wire_case(name: str) -> str:
     return name[:1].lower() + name[1:]
-
-
-def _safe(pattern: str) -> str:
-    """Return the pattern, or its equal that takes no exponential time."""
-    equals = {entry["pattern"]: entry["use"] for entry in relaxations()["patterns"]}
-    return str(equals.get(pattern, pattern))
 
 
 def _extra_patterns(shape: Shape) -> list[str]:
