@@ -90,7 +90,7 @@ class Series:
             part = self.values[low : (number + 1) * len(self) // stretches].tolist()
             known = [value for value in part if not math.isnan(value)]
             if len(known) < len(part):
-                keep.add(low + list(map(math.isnan, part)).index(True))  # noqa: FBT003
+                keep.add(low + list(map(math.isnan, part)).index(True))
             if known:
                 keep.add(low + part.index(min(known)))
                 keep.add(low + part.index(max(known)))

@@ -1,0 +1,59 @@
+"""Packing and unpacking of `.tar.gz` archives."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path, PurePosixPath
+
+
+def pack(folder: Path, target: Path) -> bool:
+    """Pack what is in a folder; the archive appears whole or not at all.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to pack; an empty folder makes an empty archive.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.part")
+    items = sorted(folder.iterdir()) if folder.is_dir() else []
+    with tarfile.open(temporary, "w:gz", compresslevel=1) as archive:
+        for item in items:
+            archive.add(str(item), item.name)
+    temporary.replace(target)
+    return bool(items)
+
+
+def unpack(source: Path, folder: Path) -> None:
+    """Unpack an archive into a folder.
+
+    Raises
+    ------
+    ValueError
+        It is no tar archive, or holds a name that leaves the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(source) as archive:
+            for member in archive.getmembers():
+                _require_inside(member, source)
+            if hasattr(tarfile, "data_filter"):
+                archive.extractall(folder, filter="data")
+            else:
+                archive.extractall(folder)  # noqa: S202  (every name was checked above)
+    except tarfile.TarError as error:
+        msg = f"{source} cannot be unpacked: {error}. Give a .tar.gz archive."
+        raise ValueError(msg) from None
+
+
+def _require_inside(member: tarfile.TarInfo, source: Path) -> None:
+    names = [member.name]
+    if member.issym() or member.islnk():
+        names.append(member.linkname)
+    for name in names:
+        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+            msg = f"{source} holds {name!r}, which leaves the folder; pack relative names only."
+            raise ValueError(msg)
+    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+        msg = f"{source} holds {member.name!r}, which is neither file, folder nor link."
+        raise ValueError(msg)

@@ -1,0 +1,96 @@
+"""The user's program as a child process: started, followed, told to stop, ended for good."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from typing import IO, TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from jupyter_ml.harness.pump import Pump
+
+_BLOCK = 1 << 16
+_DRAIN_S = 2.0
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """A running program whose output goes through a pump.
+
+    Parameters
+    ----------
+    command
+        Absolute path of the executable, and its arguments.
+    environment
+        All of its environment.
+    folder
+        Where it starts.
+    pump
+        Takes what it prints.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, pump: Pump
+    ) -> None:
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=dict(environment),
+            start_new_session=True,
+            # it only calls prctl, which takes no lock that another thread could hold
+            preexec_fn=_die_with_parent(),  # noqa: PLW1509
+        )
+        self._pump = pump
+        self._output = cast("IO[bytes]", self._process.stdout)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def terminate(self, grace_s: float) -> None:
+        """Ask the program to end, and kill it after `grace_s` seconds."""
+        self._process.send_signal(signal.SIGTERM)
+        killer = threading.Timer(grace_s, self._kill)
+        killer.daemon = True
+        killer.start()
+
+    def wait(self) -> int:
+        """Return the exit code, negative for a signal, once its output has been read."""
+        code = self._process.wait()
+        self._kill()  # what it started and left behind would hold the output open
+        self._reader.join(_DRAIN_S)
+        self._pump.finish()
+        return code
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _read(self) -> None:
+        descriptor = self._output.fileno()
+        while True:
+            try:
+                chunk = os.read(descriptor, _BLOCK)
+            except OSError:
+                return
+            if not chunk:
+                return
+            self._pump.feed(chunk)
+
+
+def _die_with_parent() -> Callable[[], Any] | None:
+    """Return what makes a child end when the harness is killed; Linux only."""
+    try:
+        import ctypes  # noqa: PLC0415  (not built everywhere)
+
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+    except (ImportError, OSError, AttributeError):
+        return None
+    return lambda: prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))

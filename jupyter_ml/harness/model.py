@@ -1,0 +1,117 @@
+"""A model that a cell made, as files that an endpoint can serve, and what is known of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+import platform
+import sys
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.harness.records import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+MANIFEST = "jupyter_ml.json"
+_PACKAGES = {"sklearn": "scikit-learn", "xgboost": "xgboost", "lightgbm": "lightgbm"}
+_ALWAYS = ("numpy", "scipy", "pandas")
+
+
+def is_model(value: Any) -> bool:
+    """Return whether a value can predict, and is a fitted object and not a class."""
+    return callable(getattr(value, "predict", None)) and not isinstance(value, type)
+
+
+def save_model(model: Any, folder: Path, outputs: Iterable[str], inputs: Mapping[str, Any]) -> None:
+    """Write a model and its manifest.
+
+    Parameters
+    ----------
+    model
+        Anything with a `predict`.
+    folder
+        The model folder of the job.
+    outputs
+        Names under which the cell returns values, recorded.
+    inputs
+        Values among which a row is looked for that can serve as a sample request.
+    """
+    features = _features(model)
+    form, file = _write(model, folder)
+    manifest: dict[str, Any] = {
+        "format": form,
+        "file": file,
+        "class": f"{type(model).__module__}.{type(model).__qualname__}",
+        "outputs": list(outputs),
+        "features": features,
+        "n_features": _n_features(model, features),
+        "python": platform.python_version(),
+        "libraries": _libraries(model),
+    }
+    sample = _sample(features, inputs)
+    if sample:
+        manifest["sample"] = sample
+    write_json(folder / MANIFEST, manifest)
+
+
+def _write(model: Any, folder: Path) -> tuple[str, str]:
+    if type(model).__module__.startswith("xgboost") and type(model).__name__ == "Booster":
+        model.save_model(folder / "xgboost-model.ubj")
+        (folder / "xgboost-model.ubj").replace(folder / "xgboost-model")
+        return "xgboost", "xgboost-model"
+    if not type(model).__module__.startswith("__main__"):
+        with contextlib.suppress(ImportError):
+            import joblib  # noqa: PLC0415  (optional)
+
+            joblib.dump(model, folder / "model.joblib")
+            return "joblib", "model.joblib"
+    with (folder / "model.pkl").open("wb") as file:
+        pickle.dump(model, file)
+    return "pickle", "model.pkl"
+
+
+def _features(model: Any) -> list[str] | None:
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        names = getattr(model, "feature_names", None)
+    if names is None or callable(names):
+        return None
+    return [str(name) for name in names]
+
+
+def _n_features(model: Any, features: list[str] | None) -> int | None:
+    count = getattr(model, "n_features_in_", None)
+    if isinstance(count, int):
+        return count
+    return len(features) if features else None
+
+
+def _libraries(model: Any) -> dict[str, str]:
+    roots = {type(model).__module__.partition(".")[0]}
+    roots.update(name for name in _PACKAGES if name in sys.modules and name in repr(model)[:2000])
+    names = [_PACKAGES.get(root, root) for root in sorted(roots)]
+    versions = {}
+    for name in (*names, *(name for name in _ALWAYS if name in sys.modules)):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def _sample(features: list[str] | None, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the first row of an input frame that has the model's columns."""
+    if not features:
+        return None
+    for value in inputs.values():
+        columns = getattr(value, "columns", None)
+        if columns is None or not hasattr(value, "iloc") or not len(value):
+            continue
+        if not set(features) <= {str(column) for column in columns}:
+            continue
+        with contextlib.suppress(TypeError, ValueError, KeyError):
+            row = json.loads(value.iloc[:1][features].to_json(orient="split"))
+            return {"columns": features, "data": row["data"]}
+    return None

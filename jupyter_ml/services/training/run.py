@@ -1,0 +1,280 @@
+"""The harness of a training job: what the engine starts for each member.
+
+It lays out `/opt/ml` below the attempt's folder, copies the channels, runs the user's program
+as a child, reads metrics and progress from what that prints, and packs model and output. The
+standard library is all it needs, so that it runs in the interpreter that the job was given.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from jupyter_ml.core.metrics import Writer
+from jupyter_ml.harness import archive, channels, environment, records, requirements
+from jupyter_ml.harness.bootstrap import FOLDER_VARIABLE
+from jupyter_ml.harness.child import Child
+from jupyter_ml.harness.layout import Layout, resource_config
+from jupyter_ml.harness.pump import Progress, Pump
+
+JOB = "training.json"
+_DONE = "done.json"
+_POLL_S = 0.05
+_FAILURE_CHARACTERS = 1024
+_CELL = ".jupyter_ml/cell.json"
+
+
+class Stopping(BaseException):
+    """The job was told to stop before its program was started."""
+
+
+class Refused(Exception):
+    """The request cannot be carried out; the message says why and what to do."""
+
+
+class Harness:
+    """One member of a training job.
+
+    Parameters
+    ----------
+    attempt
+        The attempt's folder; holds `training.json`.
+    rank, members
+        Which member this is, of how many.
+    """
+
+    def __init__(self, attempt: Path, rank: int, members: int) -> None:
+        self.attempt, self.rank, self.members = attempt, rank, members
+        self.job: dict[str, Any] = records.read_json(attempt / JOB)
+        self.own = attempt / "members" / str(rank)
+        self.own.mkdir(parents=True, exist_ok=True)
+        self.layout = Layout(attempt / "ml" if rank == 0 else self.own / "ml")
+        self.channels = [channels.Channel.from_json(value) for value in self.job["channels"]]
+        self.child: Child | None = None
+        self.stopped = self.uploading = False
+
+    def run(self) -> int:
+        """Do the member's work; return its exit code."""
+        signal.signal(signal.SIGTERM, self._on_stop)
+        try:
+            self._prepare()
+            self._download()
+            code = self._train()
+        except Stopping:
+            code = 128 + signal.SIGTERM
+        except (Refused, channels.NoData, channels.NotEnoughSpace, ValueError, OSError) as error:
+            self._refuse(str(error))
+            code = 1
+        self.uploading = True
+        self._upload(code)
+        return code
+
+    def _on_stop(self, *_: object) -> None:
+        if self.uploading or self.stopped:
+            return
+        self.stopped = True
+        self._phase("Stopping", "Stopping the training job")
+        if self.child is None:
+            raise Stopping
+        self.child.terminate(self.job["grace_s"])
+
+    def _phase(self, status: str, message: str) -> None:
+        if self.rank == 0:
+            records.add_phase(self.attempt, status, message)
+
+    def _prepare(self) -> None:
+        self._phase("Starting", "Preparing the instances for training")
+        self.layout.make()
+        if self.job["source"]:
+            archive.unpack(Path(self.job["source"]), self.layout.code)
+        lacking = requirements.missing(self.layout.code / "requirements.txt")
+        if lacking:
+            msg = (
+                f"requirements.txt is not fulfilled by {sys.executable}: {' '.join(lacking)} "
+                "Install what is missing there, or choose another interpreter."
+            )
+            raise Refused(msg)
+
+    def _download(self) -> None:
+        if self.channels:
+            self._phase("Downloading", "Downloading input data")
+        buckets = Path(self.job["buckets"])
+        found = {
+            channel.name: channels.items_of(channel, buckets, self.rank, self.members)
+            for channel in self.channels
+        }
+        channels.require_space(
+            [item for items in found.values() for item in items],
+            self.layout.data,
+            self.job["free_floor_bytes"],
+        )
+        for name, items in found.items():
+            channels.fetch(items, self.layout.data / name)
+
+    def _train(self) -> int:
+        resources = resource_config(self.rank, self.members, self.job["instance_type"])
+        inputs = {channel.name: channel.config() for channel in self.channels}
+        self.layout.write_config("hyperparameters.json", self.job["hyperparameters"])
+        self.layout.write_config("resourceconfig.json", resources)
+        self.layout.write_config("inputdataconfig.json", inputs)
+        command = self._command()
+        variables = environment.variables(self.layout, self._facts(resources, inputs))
+        # the folders to write to are shared, as the members' models and output become one archive
+        shared = Layout(self.attempt / "ml")
+        variables.update(
+            SM_MODEL_DIR=str(shared.model), SM_OUTPUT_DATA_DIR=str(shared.output / "data")
+        )
+        variables.update(PYTHONUNBUFFERED="1", **{FOLDER_VARIABLE: str(self.own)})
+        self._phase("Training", "Training in progress")
+        metrics = Writer(self.job["run_dir"]) if self.rank == 0 else None
+        pump = self._pump(metrics)
+        self.child = Child(command, {**os.environ, **variables}, self.layout.code, pump)
+        code = self.child.wait()
+        if metrics:
+            metrics.close()
+        if code:
+            self._record_failure(code)
+        records.write_json(self.own / _DONE, {"code": code})
+        if code == 0 and self.rank == 0:
+            self._await_members()
+        return code if code >= 0 else 128 - code
+
+    def _facts(self, resources: dict[str, Any], inputs: dict[str, Any]) -> environment.Facts:
+        return environment.Facts(
+            job_name=self.job["name"],
+            arn=self.job["arn"],
+            region=self.job["region"],
+            hyperparameters=self.job["hyperparameters"],
+            resource_config=resources,
+            input_data_config=inputs,
+            cpus=self.job["cpus"],
+            gpus=self.job["gpus"],
+            program=self.job["program"],
+            source_uri=self.job["source_uri"],
+            extra=self.job["environment"],
+        )
+
+    def _command(self) -> list[str]:
+        flags = environment.arguments(environment.user_hyperparameters(self.job["hyperparameters"]))
+        root, program = self.layout.code, self.job["program"]
+        here = Path(__file__).parent
+        if program is None:
+            module = ["-m", self.job["module"]]
+            return [sys.executable, str(here / "script.py"), str(root), *module, *flags]
+        file = root / program
+        if not file.is_file():
+            msg = (
+                f"The source folder has no {program!r} (hyperparameter sagemaker_program). It has: "
+                f"{', '.join(sorted(item.name for item in root.iterdir())) or 'nothing'}."
+            )
+            raise Refused(msg)
+        if (root / _CELL).is_file():
+            return [sys.executable, str(here / "cell.py"), str(root), program]
+        if file.suffix == ".py":
+            return [sys.executable, str(here / "script.py"), str(root), program, *flags]
+        if file.suffix == ".sh":
+            return ["/bin/sh", str(file), *flags]
+        file.chmod(file.stat().st_mode | stat.S_IXUSR)
+        return [str(file), *flags]
+
+    def _pump(self, metrics: Writer | None) -> Pump:
+        definitions = [(item["Name"], item["Regex"]) for item in self.job["metric_definitions"]]
+        return Pump(
+            _write_out,
+            definitions if metrics else (),
+            metrics.log if metrics else _ignore,
+            self._progress,
+        )
+
+    def _progress(self, progress: Progress) -> None:
+        if self.rank == 0:
+            records.write_progress(self.attempt, *progress)
+
+    def _record_failure(self, code: int) -> None:
+        """Complete what the program's bootstrap wrote with the exit code or the signal."""
+        failure = records.read_json(self.own / records.FAILURE)
+        if failure is None:
+            failure = {"Reason": "AlgorithmError", "Frames": [], "Source": []}
+            failure["Message"] = f"The program ended with exit code {code}."
+        if code < 0:
+            name = signal.Signals(-code).name
+            failure.update(Signal=name, Message=f"The program was ended by {name}.")
+            failure["Reason"] = "Killed" if name == "SIGKILL" else "AlgorithmError"
+        else:
+            failure["ExitCode"] = code
+        told = self.layout.output / "failure"
+        if told.is_file():
+            text = told.read_text(encoding="utf-8", errors="replace")[:_FAILURE_CHARACTERS]
+            failure["Message"] = text.strip() or failure["Message"]
+        self._publish_failure(failure)
+
+    def _refuse(self, message: str) -> None:
+        _write_out(f"{message}\n".encode())
+        failure = {"Reason": "ClientError", "Message": message, "Frames": [], "Source": []}
+        self._publish_failure(failure)
+
+    def _publish_failure(self, failure: dict[str, Any]) -> None:
+        if self.stopped:
+            return  # how a program ends that was told to end is no failure
+        failure = {**failure, "Member": self.rank, "Time": time.time()}
+        records.write_json(self.own / records.FAILURE, failure)
+        if not (self.attempt / records.FAILURE).exists():
+            records.write_json(self.attempt / records.FAILURE, failure)
+
+    def _await_members(self) -> None:
+        """Wait for the others: the archives hold what all of them wrote."""
+        others = [self.attempt / "members" / str(rank) / _DONE for rank in range(1, self.members)]
+        while not self.stopped and not all(path.exists() for path in others):
+            time.sleep(_POLL_S)
+
+    def _upload(self, code: int) -> None:
+        if self.rank:
+            return
+        model, data = self.layout.model, self.layout.output / "data"
+        done = code == 0 or self.stopped
+        if not done and not _has_files(model) and not _has_files(data):
+            return
+        self._phase("Uploading", "Uploading generated training model")
+        if done or _has_files(model):
+            archive.pack(model, self.attempt / "out" / "model.tar.gz")
+        if _has_files(data):
+            archive.pack(data, self.attempt / "out" / "output.tar.gz")
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _ignore(*_: object) -> None:
+    """Members other than the first print the same metrics again."""
+
+
+def _write_out(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def main() -> int:
+    """Run the member that the environment names."""
+    attempt = Path(os.environ["JUPYTER_ML_ATTEMPT_DIR"])
+    rank = int(os.environ.get("JUPYTER_ML_MEMBER", "0"))
+    members = int(os.environ.get("JUPYTER_ML_MEMBERS", "1"))
+    try:
+        return Harness(attempt, rank, members).run()
+    except Exception:  # noqa: BLE001  (the last line of defence: the job must say what happened)
+        trace = traceback.format_exc()
+        _write_out(trace.encode())
+        failure = {"Reason": "InternalServerError", "Message": trace.splitlines()[-1]}
+        records.write_json(attempt / records.FAILURE, {**failure, "Frames": [], "Source": []})
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
