@@ -17,7 +17,7 @@ from jupyter_ml.contract.errors import MLError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jupyter_ml.core.context import Runtime
+    from jupyter_ml.core.runtime import Runtime
     from jupyter_ml.core.settings import Settings
 
 Json = dict[str, Any]
@@ -89,7 +89,8 @@ class LocalClient:
 
     def call(self, operation: str, request: Json | None = None) -> Json:
         """Run an operation; wishes become work before it returns."""
-        from jupyter_ml.core.context import Context, Principal  # noqa: PLC0415
+        from jupyter_ml.core.context import Context  # noqa: PLC0415
+        from jupyter_ml.core.runtime import Principal  # noqa: PLC0415
         from jupyter_ml.services import data_plane  # noqa: PLC0415
 
         if operation in data_plane():

@@ -1,21 +1,25 @@
 """What tests of jupyter_ml and of programs built on it need: real things, made small.
 
 `fresh_settings` names a workspace that nobody else uses; `ManualClock` is a clock that goes
-when it is told; `IdleEngine` is an engine that runs nothing and ends what it is told to end;
-`eventually` waits for a condition.
+when it is told; `ScriptedEngine` is an engine whose work goes as a test says; `eventually`
+waits for a condition.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_ml.core.settings import Settings
+from jupyter_ml.engine.protocol import Capabilities, Observation, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from jupyter_ml.core.attempts import AttemptRef
+    from jupyter_ml.engine.work import Work
 
 T = TypeVar("T")
 
@@ -58,3 +62,60 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move on, or back with a negative number."""
         self.now += seconds
+
+
+@dataclass
+class ScriptedEngine:
+    """An engine that runs nothing: work goes through the states that a test says.
+
+    Attributes
+    ----------
+    submitted
+        Key of each submission, in order; a second one of the same attempt is one more entry.
+    """
+
+    machine: Any = None
+    submitted: list[tuple[str, int]] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    swept: list[str] = field(default_factory=list)
+    _seen: dict[tuple[str, int], Observation] = field(default_factory=dict)
+
+    def capabilities(self) -> Capabilities:
+        """Return that nothing is enforced, as nothing runs."""
+        return Capabilities("none", "none", survives_server_stop=False, survival="Nothing runs.")
+
+    def validate(self, work: Work) -> list[str]:
+        """Return that it can run anything."""
+        del work
+        return []
+
+    def submit(self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = ()) -> dict[str, Any]:
+        """Note the submission; the attempt runs from now on."""
+        del work, gpu_ids
+        self.submitted.append((ref.key, ref.number))
+        self._seen.setdefault((ref.key, ref.number), Observation("running"))
+        return {}
+
+    def observe(self, ref: AttemptRef) -> Observation:
+        """Return what the test said last."""
+        return self._seen.get((ref.key, ref.number), Observation("absent"))
+
+    def stop(self, ref: AttemptRef, reason: str = "Stopped", grace_s: float | None = None) -> None:
+        """End the attempt at once."""
+        del grace_s
+        self.stopped.append(ref.key)
+        self.end(ref.key, ref.number, "Stopped", reason)
+
+    def sweep(self, ref: AttemptRef) -> int:
+        """Note it; there is nothing to end."""
+        self.swept.append(ref.key)
+        return 0
+
+    def end(self, key: str, number: int, state: Outcome, reason: str | None = None) -> None:
+        """Have an attempt end."""
+        verdict = Verdict("", state, reason, "", (), started_at=1.0, ended_at=3.0)
+        self._seen[key, number] = Observation("ended", verdict=verdict)
+
+    def lose(self, key: str, number: int) -> None:
+        """Have an attempt's supervisor vanish."""
+        self._seen[key, number] = Observation("lost", lost_reason="SupervisorLost")

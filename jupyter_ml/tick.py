@@ -8,6 +8,7 @@ time, many at once, and to be killed between any two steps.
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from jupyter_ml.core.attempts import ENDED, QUEUED, RUNNING, STARTING, Attempt, Attempts
-from jupyter_ml.core.context import Context, Principal, Runtime
+from jupyter_ml.core.context import Context
 from jupyter_ml.core.locks import try_lock
+from jupyter_ml.core.runtime import Principal, Runtime
 from jupyter_ml.core.tables import cursors
 from jupyter_ml.core.timers import Timers
 from jupyter_ml.engine.admission import Claim, admit
@@ -24,6 +26,7 @@ from jupyter_ml.engine.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from jupyter_ml.core.events import Event
     from jupyter_ml.core.operations import Reactor
@@ -107,8 +110,8 @@ class Pass:
         changes: Json = {}
         if attempt.state == STARTING and observation.state != "starting":
             changes = {"state": RUNNING, "started_at": self._ctx.now()}
-        ready = attempt.ready_at is None and observation.ready is not None
-        if ready:
+        ready = None if attempt.ready_at else _ready(self._ctx.ref(attempt).directory)
+        if ready is not None:
             changes["ready_at"] = self._ctx.now()
         if not changes:
             return
@@ -116,13 +119,15 @@ class Pass:
         with self._ctx.writing() as ctx:
             Attempts(ctx.connection).change(attempt, **changes)
             row = ctx.find(attempt.kind, attempt.key)
-            if ready and row is not None:
-                ctx.emit("AttemptReady", row, {"Attempt": attempt.number, **observation.ready})
+            if ready is not None and row is not None:
+                ctx.emit("AttemptReady", row, {"Attempt": attempt.number, **ready})
         self._changed = True
 
     def _end(self, attempt: Attempt, observation: Observation) -> None:
         verdict = _verdict(observation)
-        if verdict["state"] != "Lost":
+        if verdict["state"] == "Lost":
+            self._engine.sweep(self._ctx.ref(attempt))
+        else:
             self._at(f"publish outputs of {attempt.key}")
             for path, uri in Work.from_json(attempt.work).outputs:
                 directory = self._ctx.ref(attempt).directory
@@ -232,6 +237,14 @@ class Pass:
                 if Timers(ctx.connection).clear(timer.name, timer.key):
                     self._runtime.registry.timers[timer.name].fire(ctx, timer)
             self._changed = True
+
+
+def _ready(directory: Path) -> Json | None:
+    """Return what a service wrote when it was ready to serve, `None` before."""
+    try:
+        return dict(json.loads((directory / "ready.json").read_bytes()))
+    except FileNotFoundError:
+        return None
 
 
 def _verdict(observation: Observation) -> Json:

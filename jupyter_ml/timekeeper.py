@@ -17,7 +17,7 @@ from jupyter_ml.core.timers import Timers
 from jupyter_ml.tick import PRINCIPAL, tick
 
 if TYPE_CHECKING:
-    from jupyter_ml.core.context import Runtime
+    from jupyter_ml.core.runtime import Runtime
 
 # Work under way is looked after this often: a killed supervisor is noticed no later.
 WATCH_S = 10.0

@@ -8,10 +8,8 @@ here; `jupyter_ml.tick` makes it so after the commit.
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract import errors, model
 from jupyter_ml.contract.members import check_members
@@ -20,82 +18,22 @@ from jupyter_ml.contract.validator import validate
 from jupyter_ml.core.attempts import Attempt, AttemptRef, Attempts
 from jupyter_ml.core.events import API_CALL, SERVICE_EVENT, Event, EventLog
 from jupyter_ml.core.idempotency import Tokens
+from jupyter_ml.core.resources import already_exists, not_found
 from jupyter_ml.core.rows import Row, Rows
 from jupyter_ml.core.timers import Timer, Timers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import sqlalchemy as sa
 
-    from jupyter_ml.core.operations import Operation, Registry
+    from jupyter_ml.core.operations import Operation
     from jupyter_ml.core.resources import Resource
+    from jupyter_ml.core.runtime import Principal, Runtime, Work
     from jupyter_ml.core.settings import Settings
     from jupyter_ml.core.workspace import Workspace
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Principal:
-    """Who asks: a user, or a service of ours acting on its own, and through which surface."""
-
-    name: str
-    source: str
-
-
-class Authorizer(Protocol):
-    """Decides who may do what; asked once for each call."""
-
-    def authorize(self, principal: Principal, operation: str, request: Json) -> None:
-        """Return if the call is allowed.
-
-        Raises
-        ------
-        AccessDeniedException
-            Names the principal, the operation and what is missing.
-        """
-
-
-class AllowAll:
-    """The authorizer of one's own workspace."""
-
-    def authorize(self, principal: Principal, operation: str, request: Json) -> None:
-        """Allow it."""
-
-
-class Engine(Protocol):
-    """What a context asks of the engine: facts, and whether it could run some work."""
-
-    def validate(self, work: Any) -> list[str]:
-        """Return why the work can never run here; empty if it can."""
-
-    def observe(self, ref: AttemptRef) -> Any:
-        """Return what is to be seen of an attempt."""
-
-    def logs(self, ref: AttemptRef, member: int, offset: int, limit: int) -> Any:
-        """Return a piece of a member's log."""
-
-    def capabilities(self) -> Any:
-        """Return what the engine and the machine can do."""
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """What all contexts of a process share; made by the composition root."""
-
-    workspace: Workspace
-    registry: Registry
-    engine: Engine
-    authorizer: Authorizer = field(default_factory=AllowAll)
-    clock: Callable[[], float] = time.time
-
-
-class Work(Protocol):
-    """A plan of work for an engine, as far as the core looks into it."""
-
-    def to_json(self) -> Json:
-        """Return it as JSON."""
 
 
 class Context:
@@ -152,7 +90,7 @@ class Context:
         """
         request = {} if request is None else request
         operation = self._operation(name)
-        validate(name, request)
+        request = validate(name, request)
         check_members(name, request, self.runtime.registry.members_of(name))
         self._authorize(name, request)
         with self._transaction(writes=operation.writes):
@@ -301,7 +239,7 @@ class Context:
         """
         row = self.find(kind, key)
         if row is None:
-            raise not_found(self, self.resource(kind), key)
+            raise not_found(self.resource(kind), self.arn(kind, key))
         return row
 
     def update(
@@ -429,20 +367,3 @@ class Context:
             if operation.endswith(resource.kind) and resource.key in request:
                 return {"kind": resource.kind, "key": request[resource.key]}
         return {}
-
-
-def already_exists(resource: Resource, row: Row) -> errors.ServiceError:
-    """Return the error for a name that is taken, the one that the contract has for it."""
-    msg = (
-        f"Cannot create already existing {resource.noun} {row.arn!r}; names are unique in a "
-        "workspace. Use another name."
-    )
-    in_use = "ResourceInUse" in model.operation(f"Create{resource.kind}").errors
-    return errors.ResourceInUse(msg) if in_use else errors.ValidationException(msg)
-
-
-def not_found(ctx: Context, resource: Resource, key: str) -> errors.ServiceError:
-    """Return the error for a resource that is not there, the one the contract has for it."""
-    msg = f'Could not find {resource.noun} "{ctx.arn(resource.kind, key)}".'
-    modelled = "ResourceNotFound" in model.operation(f"Describe{resource.kind}").errors
-    return errors.ResourceNotFound(msg) if modelled else errors.ValidationException(msg)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.contract.errors import ValidationException
+from jupyter_ml.contract import errors, model
 from jupyter_ml.core.listing import list_rows
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def derived(resource: Resource) -> Iterator[tuple[str, Handler, bool]]:
                 f"The request was rejected because the {resource.noun} {row.key!r} is in status "
                 f"{row.status}; only work in progress can be stopped."
             )
-            raise ValidationException(msg)
+            raise errors.ValidationException(msg)
         ctx.update(row, observed={str(resource.status): "Stopping"})
         ctx.stop(row)
         return {}
@@ -111,3 +111,20 @@ def derived(resource: Resource) -> Iterator[tuple[str, Handler, bool]]:
         yield f"Delete{resource.kind}", delete, True
     if resource.stops:
         yield f"Stop{resource.kind}", stop, True
+
+
+def already_exists(resource: Resource, row: Row) -> errors.ServiceError:
+    """Return the error for a name that is taken, the one that the contract has for it."""
+    msg = (
+        f"Cannot create already existing {resource.noun} {row.arn!r}; names are unique in a "
+        "workspace. Use another name."
+    )
+    in_use = "ResourceInUse" in model.operation(f"Create{resource.kind}").errors
+    return errors.ResourceInUse(msg) if in_use else errors.ValidationException(msg)
+
+
+def not_found(resource: Resource, arn: str) -> errors.ServiceError:
+    """Return the error for a resource that is not there, the one the contract has for it."""
+    msg = f'Could not find {resource.noun} "{arn}".'
+    modelled = "ResourceNotFound" in model.operation(f"Describe{resource.kind}").errors
+    return errors.ResourceNotFound(msg) if modelled else errors.ValidationException(msg)

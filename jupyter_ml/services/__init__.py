@@ -13,7 +13,7 @@ from jupyter_ml.core.operations import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jupyter_ml.core.context import Runtime
+    from jupyter_ml.core.runtime import Runtime
 
 SERVICES = (
     "jupyter_ml.services.workspace",

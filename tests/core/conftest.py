@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_ml.core.context import Context, Principal, Runtime
+from jupyter_ml.core.context import Context
 from jupyter_ml.core.operations import Registry, operation
 from jupyter_ml.core.resources import Resource
+from jupyter_ml.core.runtime import Principal, Runtime
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import ManualClock, fresh_settings
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_ml.contract import errors
-from jupyter_ml.core.context import Context, Principal
+from jupyter_ml.core.context import Context
 from jupyter_ml.core.events import EventLog
+from jupyter_ml.core.runtime import Principal
 
 if TYPE_CHECKING:
-    from jupyter_ml.core.context import Runtime
+    from jupyter_ml.core.runtime import Runtime
     from jupyter_ml.testing import ManualClock
 
 Call = Callable[..., dict[str, Any]]
