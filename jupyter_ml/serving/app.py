@@ -1,0 +1,155 @@
+"""The endpoint over HTTP: bare ASGI with `/ping`, `/invocations` and `/metrics.json`.
+
+Every route asks for the token, on loopback too: other users of the machine share it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jupyter_ml.serving import codec
+from jupyter_ml.serving.inference import Reply, problem
+from jupyter_ml.serving.payloads import JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from jupyter_ml.serving.config import ServeConfig
+    from jupyter_ml.serving.stats import Stats
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+# A body that is too large is read to its end and dropped up to this size, so that the caller gets
+# the answer instead of a broken pipe.
+_DRAINED_BYTES = 64 * 1024 * 1024
+
+
+class Backend(Protocol):
+    """Who answers invocations: the model in this process, or a pool of workers."""
+
+    @property
+    def workers(self) -> int:
+        """How many workers answer now."""
+
+    async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
+        """Return the reply to one invocation."""
+
+
+class TooLargeError(Exception):
+    """The body exceeds the limit; `known` is its size in bytes where it was announced."""
+
+    def __init__(self, known: int | None) -> None:
+        super().__init__()
+        self.known = known
+
+
+class App:
+    """The ASGI application of one endpoint."""
+
+    def __init__(self, config: ServeConfig, backend: Backend, stats: Stats) -> None:
+        self._config = config
+        self._backend = backend
+        self._stats = stats
+        self._authorization = f"Bearer {config.token}".encode()
+        self._variant = config.variant.encode()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["type"] != "http":
+            return
+        content_type = accept = authorization = b""
+        length = -1
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"content-type":
+                content_type = value
+            elif name == b"accept":
+                accept = value
+            elif name == b"content-length":
+                length = int(value)
+        route = (scope["method"], scope["path"])
+        if not hmac.compare_digest(authorization, self._authorization):
+            reply = problem(401, "AccessDenied", "Send `Authorization: Bearer <token>`.")
+        elif route == ("POST", "/invocations"):
+            await self._invoke(receive, send, length, content_type, accept)
+            return
+        else:
+            reply = self._other(route)
+        await self._send(send, reply)
+
+    async def _invoke(
+        self, receive: Receive, send: Send, length: int, content_type: bytes, accept: bytes
+    ) -> None:
+        stats = self._stats
+        started = time.perf_counter()
+        stats.in_flight += 1
+        try:
+            body = await _read(receive, length, self._config.max_body_bytes)
+            reply = await self._backend.infer(body, content_type.decode(), accept.decode())
+        except TooLargeError as error:
+            reply = self._too_large(error)
+        finally:
+            stats.in_flight -= 1
+        stats.count(reply.status, time.perf_counter() - started)
+        await self._send(send, reply)
+
+    def _other(self, route: tuple[str, str]) -> Reply:
+        if route == ("GET", "/ping"):
+            if self._backend.workers:
+                return Reply(200, JSON, b'{"status":"Healthy"}')
+            return problem(503, "ServiceUnavailable", "No worker holds the model now.")
+        if route == ("GET", "/metrics.json"):
+            return Reply(200, JSON, codec.dumps(self.metrics()))
+        if route[1] in {"/ping", "/metrics.json", "/invocations"}:
+            return problem(405, "ValidationError", f"{route[0]} {route[1]} is not served.")
+        return problem(404, "ValidationError", f"{route[1]} is not served; POST to /invocations.")
+
+    def metrics(self) -> dict[str, Any]:
+        """Return counters, latencies and workers; the body of `/metrics.json`."""
+        workers = {"desired": self._config.workers, "current": self._backend.workers}
+        names = {"endpoint": self._config.endpoint, "variant": self._config.variant}
+        return {**names, "workers": workers, **self._stats.snapshot()}
+
+    def _too_large(self, error: TooLargeError) -> Reply:
+        size = "more" if error.known is None else f"{error.known:,} bytes"
+        return problem(
+            413,
+            "ValidationError",
+            f"A request may have {self._config.max_body_bytes:,} bytes; this one has {size}. Send "
+            "fewer rows in a request, or use batch transform or asynchronous inference.",
+        )
+
+    async def _send(self, send: Send, reply: Reply) -> None:
+        headers = [
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", str(len(reply.body)).encode()),
+            (b"x-amzn-invoked-production-variant", self._variant),
+        ]
+        if reply.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _read(receive: Receive, length: int, limit: int) -> bytes:
+    if length > max(limit, _DRAINED_BYTES):
+        raise TooLargeError(length)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body") and len(body) <= limit:
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body") and size <= _DRAINED_BYTES:
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+    if size > limit:
+        raise TooLargeError(length if length >= 0 else None)
+    return b"".join(parts)

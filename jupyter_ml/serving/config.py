@@ -1,0 +1,134 @@
+"""What one serving process is told: `serve.json` of its attempt, parsed once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_BODY_BYTES = 6_291_456
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """How to serve one variant of an endpoint.
+
+    Parameters
+    ----------
+    attempt_dir
+        Folder of this attempt; `ready.json`, `failure.json` and `metrics.json` are written there.
+    endpoint, variant
+        The names under which the model is served.
+    model_dir
+        Folder that holds the unpacked model, `model_fn`'s argument.
+    model_data, source_data
+        Archives (`model.tar.gz`, `sourcedir.tar.gz`) unpacked into `model_dir` and its `code`.
+    program
+        Inference script, relative to `code`; `None` looks for `inference.py`.
+    workers
+        How many processes hold the model.
+    interpreter
+        Python of the model's workers; `None` is this process's own.
+    token
+        What a caller must send as `Authorization: Bearer`.
+    tick
+        Command to run once the endpoint is ready, so that it is noticed at once.
+    """
+
+    attempt_dir: Path
+    endpoint: str
+    variant: str
+    model_dir: Path
+    token: str = field(repr=False)
+    model_data: Path | None = None
+    source_data: Path | None = None
+    program: str | None = None
+    workers: int = 1
+    interpreter: str | None = None
+    max_body_bytes: int = MAX_BODY_BYTES
+    timeout_s: float = TIMEOUT_S
+    environment: Mapping[str, str] = field(default_factory=dict)
+    tick: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, attempt_dir: Path) -> ServeConfig:
+        """Return the configuration in `attempt_dir`.
+
+        Raises
+        ------
+        ValueError
+            `serve.json` lacks the token: an endpoint without one would be open to other users.
+        """
+        values: dict[str, Any] = json.loads((attempt_dir / "serve.json").read_text())
+        if not values.get("token"):
+            msg = f"{attempt_dir / 'serve.json'} has no token; an endpoint is never served openly."
+            raise ValueError(msg)
+        return cls(
+            attempt_dir=attempt_dir,
+            endpoint=values["endpoint"],
+            variant=values.get("variant", "AllTraffic"),
+            model_dir=attempt_dir / values.get("model_dir", "model"),
+            token=values["token"],
+            model_data=_path(values.get("model_data")),
+            source_data=_path(values.get("source_data")),
+            program=values.get("program"),
+            workers=int(values.get("workers", 1)),
+            interpreter=values.get("interpreter"),
+            max_body_bytes=int(values.get("max_body_bytes", MAX_BODY_BYTES)),
+            timeout_s=float(values.get("timeout_s", TIMEOUT_S)),
+            environment=values.get("environment", {}),
+            tick=tuple(values.get("tick") or _tick_of_work(attempt_dir)),
+        )
+
+    @property
+    def shares_process(self) -> bool:
+        """Whether the front and the model live in this one process."""
+        return self.workers == 1 and self.interpreter is None
+
+    def unpack(self) -> None:
+        """Put the model's files into `model_dir`, once, however often the process restarts."""
+        if self.model_data is not None:
+            _unpack(self.model_data, self.model_dir)
+        if self.source_data is not None:
+            _unpack(self.source_data, self.model_dir / "code")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` to `path` so that a reader sees all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(value, file)
+    temporary.replace(path)
+
+
+def _path(value: str | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def _tick_of_work(attempt_dir: Path) -> list[str]:
+    try:
+        work = json.loads((attempt_dir / "work.json").read_text())
+    except FileNotFoundError:
+        return []
+    return list(work.get("tick") or [])
+
+
+def _unpack(source: Path, target: Path) -> None:
+    if (target / ".unpacked").exists():
+        return
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        target.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(source) as archive:
+            archive.extractall(target, filter="data")
+    (target / ".unpacked").touch()

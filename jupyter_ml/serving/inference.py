@@ -1,0 +1,134 @@
+"""The model's side of an invocation: a request in, a reply out, within its time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from typing import Any, NamedTuple
+
+from jupyter_ml.serving import codec
+from jupyter_ml.serving.batching import AbandonedError, Batcher, Lane
+from jupyter_ml.serving.columns import PayloadError
+from jupyter_ml.serving.handlers import DefaultHandler, ScriptHandler
+from jupyter_ml.serving.payloads import JSON, encode
+
+# Larger bodies are parsed off the event loop, which others wait for.
+_LARGE_BYTES = 262_144
+_MAX_ABANDONED = 8
+
+
+class Reply(NamedTuple):
+    """An HTTP response."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+def problem(status: int, kind: str, message: str) -> Reply:
+    """Return an error as a reply: `{"message", "type"}`."""
+    return Reply(status, JSON, codec.dumps({"message": message, "type": kind}))
+
+
+class Inference:
+    """Answers requests with one loaded model.
+
+    Parameters
+    ----------
+    handler
+        Who answers.
+    timeout_s
+        Time a request may take, from its arrival.
+    """
+
+    def __init__(self, handler: DefaultHandler | ScriptHandler, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._handler = handler
+        self._lane = Lane()
+        self._batcher: Batcher | None = None
+        if isinstance(handler, DefaultHandler) and handler.model.rowwise:
+            self._batcher = Batcher(handler.model.predict, self._lane, _join, _key_of)
+        self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
+
+    @property
+    def is_batching(self) -> bool:
+        """Whether requests may share a call of the model."""
+        return self._batcher is not None
+
+    @property
+    def workers(self) -> int:
+        """How many workers answer: this process."""
+        return 1
+
+    async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
+        """Return the reply to one invocation; never raises for what the model does."""
+        accept = accept if accept not in {"", "*/*"} else self._default_accept
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                out, out_type = await self._answer(body, content_type or JSON, accept)
+        except PayloadError as error:
+            return problem(error.status, "ValidationError", str(error))
+        except (TimeoutError, AbandonedError) as error:
+            return self._timed_out(error)
+        except Exception as error:  # noqa: BLE001  (the model is the user's: anything may come)
+            traceback.print_exception(error, file=sys.stderr)
+            return problem(500, "ModelError", f"{type(error).__name__}: {error}")
+        return Reply(200, out_type, out)
+
+    async def _answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
+        handler = self._handler
+        if isinstance(handler, ScriptHandler):
+            answer: tuple[bytes, str] = await self._lane.run(
+                handler.transform, body, content_type, accept
+            )
+            return answer
+        if len(body) > _LARGE_BYTES:
+            rows = await asyncio.to_thread(handler.decode, body, content_type)
+        else:
+            rows = handler.decode(body, content_type)
+        if self._batcher is not None:
+            predictions = await self._batcher.predict(rows)
+        else:
+            predictions = await self._lane.run(handler.model.predict, rows)
+        if len(body) > _LARGE_BYTES:
+            return await asyncio.to_thread(encode, predictions, accept)
+        return encode(predictions, accept)
+
+    def _timed_out(self, error: Exception) -> Reply:
+        if isinstance(error, AbandonedError):
+            return timed_out(self.timeout_s)
+        self._lane.abandon_after(0.9 * self.timeout_s)
+        if self._lane.abandoned > _MAX_ABANDONED:
+            # Too many threads hang in the model: end this process, its supervisor starts another.
+            os.kill(os.getpid(), signal.SIGTERM)
+        return timed_out(self.timeout_s)
+
+
+def timed_out(timeout_s: float) -> Reply:
+    """Return the reply to a request that took too long."""
+    return problem(
+        504,
+        "ModelError",
+        f"The model did not answer within {timeout_s:g} s. Send fewer rows in a request, or use "
+        "batch transform or asynchronous inference for long predictions.",
+    )
+
+
+def _join(parts: list[Any]) -> Any:
+    if hasattr(parts[0], "columns"):
+        import pandas as pd  # noqa: PLC0415  (the rows are frames: it is loaded)
+
+        return pd.concat(parts, ignore_index=True)
+    import numpy as np  # noqa: PLC0415  (the rows are arrays: it is loaded)
+
+    return np.concatenate(parts)
+
+
+def _key_of(rows: Any) -> object:
+    dtypes = getattr(rows, "dtypes", None)
+    if dtypes is None:
+        return rows.shape[1:]
+    return (tuple(rows.columns), tuple(dtypes))

@@ -1,0 +1,51 @@
+"""From files to a model that answers: what every process that holds the model does at its start."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from typing import TYPE_CHECKING
+
+from jupyter_ml.serving.handlers import DefaultHandler, load_handler
+from jupyter_ml.serving.inference import Inference
+from jupyter_ml.serving.models import read_manifest
+from jupyter_ml.serving.selftest import Ready, run_self_test
+from jupyter_ml.serving.versions import check_versions, mismatches
+
+if TYPE_CHECKING:
+    from jupyter_ml.serving.config import ServeConfig
+
+
+async def load(config: ServeConfig) -> tuple[Inference, Ready]:
+    """Load the model, compare versions, run the self test.
+
+    Returns
+    -------
+    tuple
+        Who answers invocations, and what is known of it.
+
+    Raises
+    ------
+    Exception
+        The model cannot be loaded or does not predict its own sample.
+    """
+    started = time.perf_counter()
+    os.environ.update(config.environment)
+    # Columns are checked by name here; the estimator would warn of every array all the same.
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
+    manifest = read_manifest(config.model_dir)
+    checks = check_versions(manifest)
+    if wrong := mismatches(checks):
+        print(wrong, flush=True)  # noqa: T201  (the endpoint's log)
+    handler = load_handler(config)
+    load_ms = round((time.perf_counter() - started) * 1000, 1)
+    inference = Inference(handler, config.timeout_s)
+    test, request = await run_self_test(inference, handler, manifest)
+    if isinstance(handler, DefaultHandler):
+        features, name = handler.model.schema.features, handler.model.name
+    else:
+        features, name = None, "inference script"
+    columns = None if features is None else list(features)
+    ready = Ready(test, load_ms, checks, columns, request, inference.is_batching, name)
+    return inference, ready

@@ -1,0 +1,248 @@
+"""Requests into rows for the model, and its predictions into responses: JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any, NamedTuple
+
+from jupyter_ml.serving import codec
+from jupyter_ml.serving.columns import PayloadError, Schema, check_count, order_of
+
+JSON = "application/json"
+CSV = "text/csv"
+_FORMS = (
+    'a list of rows, {"instances": [...]}, {"columns": [...], "data": [...]} or a list of records'
+)
+
+
+class Table(NamedTuple):
+    """Rows as they were sent; `columns` where the sender named them."""
+
+    columns: tuple[str, ...] | None
+    rows: list[Any]
+
+
+def decode(body: bytes, content_type: str, schema: Schema) -> Any:
+    """Return the rows of a request as the model takes them.
+
+    Parameters
+    ----------
+    body
+        The request's body.
+    content_type
+        `application/json` or `text/csv`; parameters after a semicolon are ignored.
+    schema
+        What the model takes.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features), float64, or a data frame
+        In the model's order of columns.
+
+    Raises
+    ------
+    PayloadError
+        The body cannot be read, or its columns are not the model's.
+    """
+    kind = media_type(content_type)
+    if kind == JSON:
+        table = _table_of_json(body, schema)
+    elif kind == CSV:
+        table = _table_of_csv(body, schema)
+    else:
+        msg = f"Content type {content_type!r} is not served; send {JSON} or {CSV}."
+        raise PayloadError(msg, 415)
+    if not table.rows:
+        msg = "The request has no rows."
+        raise PayloadError(msg)
+    return _arranged(table, schema)
+
+
+def encode(predictions: Any, accept: str) -> tuple[bytes, str]:
+    """Return predictions as a body and its content type, by the `Accept` header.
+
+    Raises
+    ------
+    PayloadError
+        Neither JSON nor CSV is accepted.
+    """
+    kind = acceptable(accept)
+    predictions = _plain(predictions)
+    if kind == JSON:
+        return codec.dumps({"predictions": predictions}), JSON
+    rows = predictions.tolist() if hasattr(predictions, "tolist") else list(predictions)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(row if isinstance(row, list | tuple) else [row] for row in rows)
+    return text.getvalue().encode(), CSV
+
+
+def acceptable(accept: str) -> str:
+    """Return the content type to answer with, of those that `accept` names in its order."""
+    for part in accept.split(","):
+        kind = media_type(part)
+        if kind in {"", "*/*", "application/*", JSON}:
+            return JSON
+        if kind in {CSV, "text/*"}:
+            return CSV
+    msg = f"Accept {accept!r} cannot be served; ask for {JSON} or {CSV}."
+    raise PayloadError(msg, 406)
+
+
+def media_type(header: str) -> str:
+    """Return a content type without its parameters, in lower case."""
+    return header.split(";", 1)[0].strip().lower()
+
+
+def _plain(predictions: Any) -> Any:
+    """Return predictions as an array of numbers or as lists."""
+    if hasattr(predictions, "to_numpy"):  # a frame or a series
+        predictions = predictions.to_numpy()
+    kind = getattr(getattr(predictions, "dtype", None), "kind", None)
+    return predictions.tolist() if kind is not None and kind not in "biuf" else predictions
+
+
+def _table_of_json(body: bytes, schema: Schema) -> Table:
+    try:
+        value = codec.loads(body)
+    except ValueError as error:
+        msg = f"The body is not JSON: {error}. Send {_FORMS}."
+        raise PayloadError(msg) from None
+    if isinstance(value, dict):
+        if "instances" in value:
+            value = value["instances"]
+        elif "data" in value:
+            names = value.get("columns")
+            return Table(tuple(map(str, names)) if names else None, _rows(value["data"], schema))
+        else:
+            value = [value]
+    rows = _rows(value, schema)
+    if rows and isinstance(rows[0], dict):
+        return _table_of_records(rows, schema)
+    return Table(None, rows)
+
+
+def _rows(value: Any, schema: Schema) -> list[Any]:
+    if not isinstance(value, list):
+        msg = f"The body holds {type(value).__name__}, not rows. Send {_FORMS}."
+        raise PayloadError(msg)
+    if value and not isinstance(value[0], list | dict):
+        # One flat list is one row, or one value for each row of a model with a single column.
+        return [[item] for item in value] if schema.n_features == 1 else [value]
+    return value
+
+
+def _table_of_records(records: list[Any], schema: Schema) -> Table:
+    if set(records[0]) == {"features"} and isinstance(records[0]["features"], list):
+        return Table(None, [record["features"] for record in records])
+    columns = tuple(records[0])
+    if schema.features is not None:
+        order_of(columns, schema.features)
+    rows = []
+    for number, record in enumerate(records, 1):
+        if not isinstance(record, dict) or record.keys() != records[0].keys():
+            wrong = set(record) ^ set(columns) if isinstance(record, dict) else record
+            msg = f"Record {number} has other columns than the first one: {wrong}."
+            raise PayloadError(msg)
+        rows.append([record[name] for name in columns])
+    return Table(columns, rows)
+
+
+def _table_of_csv(body: bytes, schema: Schema) -> Table:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        msg = f"The CSV is not UTF-8: {error}."
+        raise PayloadError(msg) from None
+    rows: list[list[Any]] = [row for row in csv.reader(io.StringIO(text)) if row]
+    columns = None
+    if rows and _is_header(rows[0], rows[1:2], schema):
+        columns = tuple(name.strip() for name in rows.pop(0))
+    if schema.as_frame:
+        rows = [[_value(field) for field in row] for row in rows]
+    else:
+        rows = [[field if field.strip() else None for field in row] for row in rows]
+    return Table(columns, rows)
+
+
+def _is_header(first: list[str], following: list[list[str]], schema: Schema) -> bool:
+    if schema.features is not None and not set(schema.features).isdisjoint(
+        name.strip() for name in first
+    ):
+        return True
+    if any(_is_number(field) for field in first):
+        return False
+    return not schema.as_frame or any(_is_number(field) for row in following for field in row)
+
+
+def _is_number(field: str) -> bool:
+    return isinstance(_value(field), int | float)
+
+
+def _value(field: str) -> Any:
+    field = field.strip()
+    for convert in (int, float):
+        try:
+            return convert(field)
+        except ValueError:
+            continue
+    return field or None
+
+
+def _arranged(table: Table, schema: Schema) -> Any:
+    order = None
+    if table.columns is not None and schema.features is not None:
+        order = order_of(table.columns, schema.features)
+    _check_shape(table, schema)
+    if schema.as_frame:
+        return _frame(table, schema)
+    array = _array(table)
+    if order is not None and order != list(range(len(order))):
+        array = array[:, order]
+    return array
+
+
+def _check_shape(table: Table, schema: Schema) -> None:
+    width = len(table.columns) if table.columns else _width(table.rows[0], 1)
+    check_count(width, schema)
+    for number, row in enumerate(table.rows, 1):
+        if _width(row, number) != width:
+            msg = f"Row {number} has {len(row)} values, not {width}."
+            raise PayloadError(msg)
+
+
+def _width(row: Any, number: int) -> int:
+    if not isinstance(row, list):
+        msg = f"Row {number} is {row!r}, not a list of values. Send {_FORMS}."
+        raise PayloadError(msg)
+    return len(row)
+
+
+def _array(table: Table) -> Any:
+    import numpy as np  # noqa: PLC0415  (the model's own; a script's handler may need none)
+
+    try:
+        return np.asarray(table.rows, dtype=np.float64)
+    except (ValueError, TypeError):
+        pass
+    for number, row in enumerate(table.rows, 1):
+        for index, value in enumerate(row):
+            try:
+                np.float64(np.nan if value is None else value)
+            except (ValueError, TypeError):
+                name = repr(table.columns[index]) if table.columns else str(index + 1)
+                msg = f"Row {number}, column {name}: {value!r} is not a number."
+                raise PayloadError(msg) from None
+    msg = "The rows are not numbers."
+    raise PayloadError(msg)
+
+
+def _frame(table: Table, schema: Schema) -> Any:
+    import pandas as pd  # noqa: PLC0415  (only models that take frames need it)
+
+    columns = table.columns or schema.features
+    frame = pd.DataFrame(table.rows, columns=None if columns is None else list(columns))
+    if table.columns is not None and schema.features is not None:
+        frame = frame[list(schema.features)]
+    return frame

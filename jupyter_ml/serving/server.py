@@ -1,0 +1,149 @@
+"""The serving process from start to end: load, test, tell, serve, stop without dropping a request.
+
+The listening socket is the supervisor's (`JUPYTER_ML_LISTEN_FD`), so callers wait instead of being
+refused while the process starts again; without one the process binds a port of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.serving.app import App, Backend
+from jupyter_ml.serving.config import ServeConfig, write_json
+from jupyter_ml.serving.failure import failure_of
+from jupyter_ml.serving.loading import load
+from jupyter_ml.serving.stats import Stats
+from jupyter_ml.serving.workers import WorkerFailedError, WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+_METRICS_EVERY_S = 1.0
+_BACKLOG = 2048
+
+
+def serve(attempt_dir: Path) -> int:
+    """Serve the endpoint of `attempt_dir` until SIGTERM; return the exit status.
+
+    Writes `ready.json` when the model answers, `failure.json` when it cannot be loaded.
+    """
+    for name in ("ready.json", "failure.json"):
+        (attempt_dir / name).unlink(missing_ok=True)
+    try:
+        config = ServeConfig.read(attempt_dir)
+        config.unpack()
+        return _run(config)
+    except WorkerFailedError as error:
+        failure = error.failure
+    except Exception as error:  # noqa: BLE001  (the boundary: all of it is reported)
+        failure = failure_of(error, "Loading the model")
+    print(failure["Traceback"], file=sys.stderr, flush=True)  # noqa: T201  (the endpoint's log)
+    write_json(attempt_dir / "failure.json", failure)
+    _spawn_tick(attempt_dir)
+    return 1
+
+
+def _run(config: ServeConfig) -> int:
+    try:
+        import uvloop  # noqa: PLC0415  (an extra: faster where it is)
+    except ImportError:
+        asyncio.run(_serve(config))
+    else:
+        uvloop.run(_serve(config))
+    return 0
+
+
+async def _serve(config: ServeConfig) -> None:
+    import uvicorn  # noqa: PLC0415  (a worker imports this package without it)
+
+    listener = _listening_socket(config)
+    stats = Stats()
+    async with _backend(config) as (backend, ready):
+        app = App(config, backend, stats)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=int(config.timeout_s) + 1,
+            )
+        )
+        write_json(config.attempt_dir / "ready.json", ready)
+        _spawn_tick(config.attempt_dir)
+        reporting = asyncio.create_task(_report(config.attempt_dir, app))
+        # uvicorn drains, puts these handlers back and raises the signal again: then it is over.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            reporting.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _backend(config: ServeConfig) -> AsyncIterator[tuple[Backend, dict[str, Any]]]:
+    if config.shares_process:
+        inference, ready = await load(config)
+        yield inference, ready.to_json()
+        return
+    pool = WorkerPool(config)
+    try:
+        yield pool, await pool.start()
+    finally:
+        await pool.stop()
+
+
+def _listening_socket(config: ServeConfig) -> socket.socket:
+    inherited = os.environ.get("JUPYTER_ML_LISTEN_FD")
+    if inherited is not None:
+        return socket.socket(fileno=int(inherited))
+    listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
+    host, port = listener.getsockname()
+    write_json(config.attempt_dir / "address.json", {"host": host, "port": port})
+    return listener
+
+
+async def _report(attempt_dir: Path, app: App) -> None:
+    """Keep `metrics.json` fresh, for readers that must not wait for this process."""
+    written: object = None
+    while True:
+        metrics = app.metrics()
+        state = (metrics["requests"], metrics["workers"])
+        if state != written:
+            # A full disk costs the figures, never the endpoint.
+            with contextlib.suppress(OSError):
+                write_json(attempt_dir / "metrics.json", metrics)
+                written = state
+        await asyncio.sleep(_METRICS_EVERY_S)
+
+
+def _spawn_tick(attempt_dir: Path) -> None:
+    try:
+        command = ServeConfig.read(attempt_dir).tick
+    except (OSError, ValueError, KeyError, json.JSONDecodeError):
+        return
+    if not command:
+        return
+    try:
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        traceback.print_exc()

@@ -1,0 +1,57 @@
+"""One worker process: holds the model, answers the front's frames. Standard library only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.serving.config import ServeConfig
+from jupyter_ml.serving.failure import failure_of
+from jupyter_ml.serving.frames import CONTROL, FrameProtocol
+from jupyter_ml.serving.loading import load
+
+if TYPE_CHECKING:
+    from jupyter_ml.serving.inference import Inference
+
+
+def main(descriptor: int) -> None:
+    """Serve the front at the socket `descriptor` until it closes."""
+    # The front ends its workers once their requests are answered; a terminal's Ctrl-C is its own.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    config = ServeConfig.read(Path(os.environ["JUPYTER_ML_ATTEMPT_DIR"]))
+    asyncio.run(_serve(config, socket.socket(fileno=descriptor)))
+    # Threads that hang in the model must not keep the process.
+    os._exit(0)
+
+
+async def _serve(config: ServeConfig, connection: socket.socket) -> None:
+    gone = asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
+    inference: Inference | None = None
+
+    async def answer(number: int, header: dict[str, Any], body: bytes) -> None:
+        if inference is not None:
+            reply = await inference.infer(body, header["content_type"], header["accept"])
+            head = {"status": reply.status, "content_type": reply.content_type}
+            protocol.write(number, head, reply.body)
+
+    def on_frame(number: int, header: dict[str, Any], body: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(answer(number, header, body))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop = asyncio.get_running_loop()
+    protocol = FrameProtocol(on_frame, gone.set)
+    await loop.create_unix_connection(lambda: protocol, sock=connection)
+    try:
+        inference, ready = await load(config)
+    except Exception as error:  # noqa: BLE001  (the boundary: the front reports it)
+        protocol.write(CONTROL, {"failure": failure_of(error, "Loading the model")})
+        protocol.close()
+    else:
+        protocol.write(CONTROL, {"ready": ready.to_json()})
+    await gone.wait()

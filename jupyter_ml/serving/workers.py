@@ -1,0 +1,281 @@
+"""The front's side of several workers: routes to the least busy one and replaces the dead.
+
+A request whose worker dies is answered by another one. One that has seen several workers die is
+tried alone, so that a request which kills its worker ends by itself and takes no other with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.serving.frames import CONTROL, FrameProtocol
+from jupyter_ml.serving.inference import Reply, problem, timed_out
+
+if TYPE_CHECKING:
+    from jupyter_ml.serving.config import ServeConfig
+
+_DEATHS_PER_REQUEST = 3
+_BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+# A worker that lived this long starts again with no delay.
+_SETTLED_S = 10.0
+# The worker answers its own time-outs; one that does not even do that hangs outside Python.
+_MARGIN_S = 2.0
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# Loads this package from its folder without putting that on the path: the worker's interpreter
+# keeps its own packages.
+_BOOTSTRAP = """
+import importlib.util, sys
+folder, descriptor = sys.argv[1:]
+spec = importlib.util.spec_from_file_location(
+    "jupyter_ml", folder + "/__init__.py", submodule_search_locations=[folder])
+sys.modules["jupyter_ml"] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from jupyter_ml.serving.worker import main
+main(int(descriptor))
+"""
+
+
+class WorkerLostError(Exception):
+    """The worker died before it answered."""
+
+
+class WorkerFailedError(Exception):
+    """A worker cannot load the model; `failure` says why, in the shape `Failure`."""
+
+    def __init__(self, failure: dict[str, Any]) -> None:
+        super().__init__(failure["Message"])
+        self.failure = failure
+
+
+class Worker:
+    """One worker process and the requests that wait for it."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+        self.ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._number = CONTROL
+        self._protocol = FrameProtocol(self._on_frame, self._on_lost)
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def outstanding(self) -> int:
+        """How many requests wait for this worker."""
+        return len(self._waiting)
+
+    async def start(self, interpreter: str, environment: dict[str, str]) -> None:
+        """Start the process and connect to it."""
+        ours, theirs = socket.socketpair()
+        folder = str(Path(__file__).parents[1])
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                interpreter,
+                "-c",
+                _BOOTSTRAP,
+                folder,
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                env=environment,
+            )
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: self._protocol, sock=ours)
+
+    async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
+        """Return the worker's reply; raise `WorkerLostError` if it dies first."""
+        if self.lost.is_set():
+            raise WorkerLostError
+        self._number += 1
+        number = self._number
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            self._protocol.write(number, {"content_type": content_type, "accept": accept}, body)
+            return await future
+        finally:
+            self._waiting.pop(number, None)
+
+    async def ended(self) -> int:
+        """Wait for the end of the process; return its exit status."""
+        await self.lost.wait()
+        if self._process is None:
+            return 0
+        self.kill()
+        return await self._process.wait()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def stop(self) -> None:
+        """End the process by closing its connection, by force if it does not heed."""
+        self._protocol.close()
+        if self._process is not None:
+            try:
+                await asyncio.wait_for(self._process.wait(), _MARGIN_S)
+            except TimeoutError:
+                self.kill()
+                await self._process.wait()
+
+    def _on_frame(self, number: int, header: dict[str, Any], body: bytes) -> None:
+        if number != CONTROL:
+            future = self._waiting.get(number)
+            if future is not None and not future.done():
+                future.set_result(Reply(header["status"], header["content_type"], body))
+        elif not self.ready.done():
+            if "failure" in header:
+                self.ready.set_exception(WorkerFailedError(header["failure"]))
+            else:
+                self.ready.set_result(header["ready"])
+
+    def _on_lost(self) -> None:
+        self.lost.set()
+        if not self.ready.done():
+            self.ready.set_exception(WorkerLostError())
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(WorkerLostError())
+
+
+class WorkerPool:
+    """Answers invocations with `config.workers` processes.
+
+    Parameters
+    ----------
+    config
+        The endpoint's configuration; each worker reads the same from the attempt's folder.
+    """
+
+    def __init__(self, config: ServeConfig) -> None:
+        self._config = config
+        self._ready: list[Worker] = []
+        self._all: set[Worker] = set()
+        self._changed = asyncio.Condition()
+        self._alone = asyncio.Lock()
+        self._keepers: list[asyncio.Task[None]] = []
+
+    @property
+    def workers(self) -> int:
+        """How many workers hold the model now."""
+        return sum(not worker.lost.is_set() for worker in self._ready)
+
+    async def start(self) -> dict[str, Any]:
+        """Start all workers; return what the first one says of the model.
+
+        Raises
+        ------
+        WorkerFailedError
+            A worker cannot load the model.
+        """
+        workers = [await self._spawn() for _ in range(self._config.workers)]
+        await asyncio.gather(*(worker.ready for worker in workers), return_exceptions=True)
+        answers = [_started(worker) for worker in workers]
+        for worker in workers:
+            await self._admit(worker)
+            self._keepers.append(asyncio.create_task(self._keep(worker)))
+        return answers[0]
+
+    async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
+        """Return the reply of the least busy worker, or of another one if that dies."""
+        deadline = time.monotonic() + self._config.timeout_s + _MARGIN_S
+        for deaths in range(_DEATHS_PER_REQUEST):
+            try:
+                if deaths < _DEATHS_PER_REQUEST - 1:
+                    return await self._try(body, content_type, accept, deadline)
+                async with self._alone:
+                    return await self._try(body, content_type, accept, deadline)
+            except WorkerLostError:
+                continue
+            except TimeoutError:
+                return timed_out(self._config.timeout_s)
+        message = f"{_DEATHS_PER_REQUEST} workers died while they answered this request."
+        return problem(500, "ModelError", f"{message} The endpoint's log may say why.")
+
+    async def stop(self) -> None:
+        """End all workers."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await asyncio.gather(*(worker.stop() for worker in self._all))
+
+    async def _try(self, body: bytes, content_type: str, accept: str, deadline: float) -> Reply:
+        loop_deadline = asyncio.get_running_loop().time() + deadline - time.monotonic()
+        worker: Worker | None = None
+        try:
+            async with asyncio.timeout_at(loop_deadline):
+                worker = self._least_busy() or await self._wait_for_worker()
+                return await worker.infer(body, content_type, accept)
+        except TimeoutError:
+            if worker is not None:
+                worker.kill()
+            raise
+
+    def _least_busy(self) -> Worker | None:
+        # One that has just died has no requests left: it must not look like the least busy.
+        alive = (worker for worker in self._ready if not worker.lost.is_set())
+        return min(alive, key=lambda worker: worker.outstanding, default=None)
+
+    async def _wait_for_worker(self) -> Worker:
+        async with self._changed:
+            while (worker := self._least_busy()) is None:
+                await self._changed.wait()
+        return worker
+
+    async def _spawn(self) -> Worker:
+        worker = Worker()
+        self._all.add(worker)
+        interpreter = self._config.interpreter or sys.executable
+        await worker.start(interpreter, _environment(self._config.workers))
+        return worker
+
+    async def _admit(self, worker: Worker) -> None:
+        async with self._changed:
+            self._ready.append(worker)
+            self._changed.notify_all()
+
+    async def _keep(self, worker: Worker) -> None:
+        """Keep one place of the pool filled, whatever happens to the process in it."""
+        failures = 0
+        while True:
+            since = time.monotonic()
+            status = await worker.ended()
+            self._all.discard(worker)
+            if worker in self._ready:
+                self._ready.remove(worker)
+            failures = 0 if time.monotonic() - since > _SETTLED_S else failures + 1
+            print(f"A worker ended with status {status}; starting another.", flush=True)  # noqa: T201
+            await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+            worker = await self._spawn()
+            await asyncio.wait([worker.ready])
+            if worker.ready.exception() is None:
+                await self._admit(worker)
+
+
+def _started(worker: Worker) -> dict[str, Any]:
+    try:
+        return worker.ready.result()
+    except WorkerLostError as error:
+        message = (
+            "A worker ended before it had loaded the model: its interpreter cannot run it "
+            "(Python 3.11 or newer is needed), or it ran out of memory."
+        )
+        failure = {"Reason": "ModelError", "Message": message, "ExceptionType": "WorkerLostError"}
+        empty = {"Frames": [], "Source": [], "LogTail": [], "Traceback": message}
+        raise WorkerFailedError({**failure, **empty}) from error
+
+
+def _environment(workers: int) -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if key != "JUPYTER_ML_LISTEN_FD"}
+    for name in _THREADS:
+        if environment.get(name, "").isdigit():
+            environment[name] = str(max(1, int(environment[name]) // workers))
+    return environment

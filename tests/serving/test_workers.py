@@ -1,0 +1,173 @@
+"""Several workers: routing, workers killed under load, other interpreters."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import psutil
+
+from jupyter_ml.testing import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.serving.conftest import Fitted, Served
+
+SLOW = """
+import os, time
+def model_fn(d): return 0
+def transform_fn(m, body, ct, accept):
+    if body == '"die"': os._exit(3)
+    time.sleep(0.01)
+    return '{"pid": %d}' % os.getpid()
+"""
+
+
+def script(folder: Path, text: str) -> Path:
+    """Return a model folder with this inference script."""
+    (folder / "code").mkdir(parents=True)
+    (folder / "code" / "inference.py").write_text(text)
+    return folder
+
+
+def children(served: Served) -> list[int]:
+    """Return the process ids of the workers."""
+    return [child.pid for child in psutil.Process(served.process.pid).children()]
+
+
+class Load:
+    """Clients that ask without a pause until they are stopped."""
+
+    def __init__(self, served: Served, body: Any, clients: int = 8) -> None:
+        self.answers: list[tuple[int, Any]] = []
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(served, body)) for _ in range(clients)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more requests have been answered."""
+        wanted = len(self.answers) + more
+        eventually(lambda: len(self.answers) >= wanted, timeout_s=60)
+
+    def _ask(self, served: Served, body: Any) -> None:
+        while not self._stopped.is_set():
+            self.answers.append(served.invoke(body))
+
+
+def test_workers_killed_under_load_fail_no_request(
+    serve: Callable[..., Served], cancer: Fitted
+) -> None:
+    served = serve(cancer.model_dir, workers=2).wait()
+    expected = cancer.estimator.predict(cancer.frame.iloc[:2]).tolist()
+    with Load(served, cancer.frame.iloc[:2].to_numpy().tolist()) as load:
+        for _ in range(3):
+            load.wait_for(50)
+            eventually(lambda: served.request("GET", "/ping")[0] == 200)
+            victim = children(served)[0]
+            os.kill(victim, signal.SIGKILL)
+            load.wait_for(50)
+            eventually(lambda gone=victim: gone not in children(served))
+            eventually(lambda: metrics(served)["workers"]["current"] == 2, timeout_s=60)
+    assert len(load.answers) >= 300
+    assert [a for a in load.answers if a != (200, {"predictions": expected})] == []
+    assert served.log().count("A worker ended with status -9") == 3
+
+
+def test_both_workers_killed_at_once_fail_no_request(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    served = serve(script(tmp_path / "slow", SLOW), workers=2).wait()
+    with Load(served, {}) as load:
+        load.wait_for(20)
+        for pid in children(served):
+            os.kill(pid, signal.SIGKILL)
+        load.wait_for(50)
+    assert {status for status, _ in load.answers} == {200}
+    assert len({answer["pid"] for _, answer in load.answers}) >= 3
+
+
+def test_both_workers_get_their_share(serve: Callable[..., Served], tmp_path: Path) -> None:
+    served = serve(script(tmp_path / "slow", SLOW), workers=2).wait()
+    with Load(served, {}, clients=4) as load:
+        load.wait_for(100)
+    pids = [answer["pid"] for _, answer in load.answers]
+    assert len(set(pids)) == 2
+    assert min(pids.count(pid) for pid in set(pids)) > len(pids) / 4
+
+
+def test_a_request_that_kills_its_worker_ends_by_itself(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    served = serve(script(tmp_path / "slow", SLOW), workers=2).wait()
+    with Load(served, {}, clients=4) as load:
+        load.wait_for(20)
+        status, answer = served.invoke("die")
+        load.wait_for(20)
+    assert status == 500
+    assert answer["message"].startswith("3 workers died while they answered this request.")
+    assert {status for status, _ in load.answers} == {200}
+
+
+def test_a_model_that_no_worker_can_load_says_where(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    served = serve(script(tmp_path / "fails", "def model_fn(d):\n    1 / 0\n"), workers=2)
+    assert served.wait_for_end() == 1
+    failure = served.read("failure.json")
+    assert failure["ExceptionType"] == "ZeroDivisionError"
+    assert failure["Frames"][-1]["Function"] == "model_fn"
+
+
+def test_the_model_may_run_in_another_interpreter(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    # -S -E: none of this environment's packages, as in an interpreter that has only its own.
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')
+    bare.chmod(0o755)
+    text = (
+        "import sys\n"
+        "def model_fn(d): return 0\n"
+        "def transform_fn(m, body, ct, accept):\n"
+        "    return str(sorted(m for m in ('orjson', 'uvicorn', 'numpy') if m in sys.modules))\n"
+    )
+    served = serve(script(tmp_path / "bare", text), interpreter=str(bare)).wait()
+    assert served.invoke({}) == (200, "[]")
+
+
+def test_an_interpreter_that_cannot_run_is_explained(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    served = serve(script(tmp_path / "slow", SLOW), interpreter="/bin/false")
+    assert served.wait_for_end() == 1
+    assert "its interpreter cannot run it" in served.read("failure.json")["Message"]
+
+
+def test_workers_end_with_the_front(serve: Callable[..., Served], tmp_path: Path) -> None:
+    served = serve(script(tmp_path / "slow", SLOW), workers=2).wait()
+    pids = children(served)
+    served.process.kill()
+    served.process.wait()
+    eventually(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+
+
+def metrics(served: Served) -> Any:
+    """Return the endpoint's figures."""
+    return json.loads(served.request("GET", "/metrics.json")[1])
