@@ -73,5 +73,7 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "jupyter-ml"}]
 
 
-def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "jupyter_ml.server"}]
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from jupyter_ml.server.extension import JupyterMLApp  # noqa: PLC0415  (only servers ask)
+
+    return [{"module": "jupyter_ml.server", "app": JupyterMLApp}]

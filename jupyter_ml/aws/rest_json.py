@@ -45,9 +45,7 @@ class Route:
     path: re.Pattern[str]
     status: int
 
-    def parse(
-        self, path: str, headers: Mapping[str, str], body: bytes
-    ) -> dict[str, Any]:
+    def parse(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the request that arrived.
 
         Parameters

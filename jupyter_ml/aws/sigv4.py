@@ -58,9 +58,7 @@ class SignedRequest:
     body: bytes
 
 
-def verify(
-    request: SignedRequest, secrets: Mapping[str, str], *, region: str, now_s: float
-) -> str:
+def verify(request: SignedRequest, secrets: Mapping[str, str], *, region: str, now_s: float) -> str:
     """Return the access key that signed the request.
 
     Parameters
@@ -116,7 +114,9 @@ def canonical_request(request: SignedRequest, signed: list[str], payload_hash: s
     headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in signed)
     query = "&".join(
         f"{key}={value}"
-        for key, _, value in sorted(part.partition("=") for part in request.query.split("&") if part)
+        for key, _, value in sorted(
+            part.partition("=") for part in request.query.split("&") if part
+        )
     )
     path = quote(_without_dots(request.path), safe="/~")
     return "\n".join([request.method, path, query, headers, ";".join(signed), payload_hash])

@@ -1,9 +1,22 @@
-"""Fixtures of the tests that speak AWS's protocols."""
+"""Fixtures of the tests that speak to a real server."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 # Helpers of this folder are imported by name, whatever import mode pytest runs in.
 sys.path.insert(0, str(Path(__file__).parent))
+
+from jupyter_process import JupyterProcess, start
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterProcess]:
+    """Return a server that all tests of the session share."""
+    server = start(tmp_path_factory.mktemp("jupyter"))
+    yield server
+    server.stop()

@@ -9,16 +9,16 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from signing import KEY, SECRET, signed
 
 from jupyter_ml.aws.gateway import Gateway
 from jupyter_ml.aws.keys import KeyPair
 from jupyter_ml.aws.sigv4 import SignedRequest
 from jupyter_ml.contract.errors import ModelError, ResourceInUse, ValidationException
-from signing import KEY, SECRET, signed
 
 KEYS = KeyPair("JUPYTERMLTESTKEY0001", "secret")
 PREFIX = "/base/jupyter-ml/aws"

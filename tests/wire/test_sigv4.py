@@ -10,12 +10,13 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from signing import KEY, REGION, SECRET, signed
 
 from jupyter_ml.aws.keys import KeyFileError, gateway_keys
 from jupyter_ml.aws.sigv4 import SignedRequest, verify
 from jupyter_ml.contract.errors import InvalidSignatureException, UnrecognizedClientException
 from jupyter_ml.core.settings import Settings
-from signing import KEY, REGION, SECRET, signed
+
 
 def check(request: SignedRequest, now_s: float | None = None) -> str:
     """Verify against the one key that these tests know."""

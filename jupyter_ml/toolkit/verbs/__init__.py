@@ -11,6 +11,7 @@ A verb is a module of this package with
   ``TAKES_CELL = True`` and ``NEEDS_CLIENT = False``.
 
 The names stand in `VERBS` and nowhere else; the file of a verb is imported when it is used.
+In this file the name ``list`` is a verb's module as soon as that is imported.
 """
 
 from __future__ import annotations
@@ -90,9 +91,34 @@ class VerbParser(argparse.ArgumentParser):
         """Parse all words; an unknown option is named with the one it resembles."""
         args, unknown = self.parse_known_args(words)
         if unknown:
-            known = list(self._option_string_actions)
-            self.error(f"There is no {unknown[0]} here.{_suggest(unknown[0], known)}")
+            near = _suggest(unknown[0], self.options)
+            self.error(f"There is no {unknown[0]} here.{near}")
         return args
+
+    @property
+    def options(self) -> list[str]:
+        """All option strings, such as ``-n`` and ``--name``."""
+        return [*self._option_string_actions]
+
+    def choices_after(self, typed: Sequence[str]) -> tuple[list[str], bool]:
+        """Return what a parser knows of the next word.
+
+        Returns
+        -------
+        list of str
+            The words that are known to fit.
+        bool
+            Whether the next word is the value of an option.
+        """
+        option = self._option_string_actions.get(typed[-1]) if typed else None
+        if option is not None and option.nargs != 0:
+            return [str(choice) for choice in option.choices or ()], True
+        choices = [
+            str(choice)
+            for action in self._get_positional_actions()
+            for choice in action.choices or ()
+        ]
+        return ([] if set(choices) & set(typed) else choices), False
 
 
 def load(name: str) -> Verb:
@@ -186,7 +212,7 @@ def complete(client: Client, words: Sequence[str]) -> list[str]:
     list of str
         Verbs, options, choices or names that begin with the last word; empty if none do.
     """
-    *typed, last = list(words) or [""]
+    *typed, last = words or [""]
     if not typed:
         return [name for name in VERBS if name.startswith(last)]
     if typed[0] not in VERBS:
@@ -197,21 +223,13 @@ def complete(client: Client, words: Sequence[str]) -> list[str]:
 
 def _candidates(client: Client, name: str, typed: list[str], last: str) -> Iterable[str]:
     parser = parser_of(name)
+    choices, is_value = parser.choices_after(typed)
     if last.startswith("-"):
-        return [option for option in parser._option_string_actions if option.startswith("--")]
-    before = parser._option_string_actions.get(typed[-1]) if typed else None
-    if before is not None and before.choices is not None:
-        return map(str, before.choices)
-    choices = [
-        str(choice)
-        for action in parser._get_positional_actions()
-        for choice in action.choices or ()
-        if str(choice) not in typed
-    ]
+        return [option for option in parser.options if option.startswith("--")]
     offered: Callable[[Client, list[str]], Iterable[str]] | None = getattr(
         load(name), "candidates", None
     )
-    if offered is None:
+    if offered is None or is_value:
         return choices
     try:
         return [*choices, *offered(client, typed)]
@@ -221,7 +239,7 @@ def _candidates(client: Client, name: str, typed: list[str], last: str) -> Itera
 
 def _split(words: str | Sequence[str]) -> list[str]:
     if not isinstance(words, str):
-        return list(words)
+        return [*words]
     try:
         return shlex.split(words)
     except ValueError as error:
@@ -230,5 +248,5 @@ def _split(words: str | Sequence[str]) -> list[str]:
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, [*known], n=1, cutoff=0.5)
     return f" Did you mean {near[0]}?" if near else ""

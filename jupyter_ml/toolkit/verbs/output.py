@@ -75,6 +75,4 @@ class Table:
             for row in self.rows
         )
         note = f"<caption>{escape(self.note)}</caption>" if self.note else ""
-        return (
-            f"<table>{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return f"<table>{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,55 @@
+"""The settings as Jupyter configures them: ``c.JupyterML...`` over the environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Bool, Float, Int, Unicode
+from traitlets.config import Configurable
+
+from jupyter_ml.core.settings import Settings
+
+
+class JupyterML(Configurable):
+    """The workspace of jupyter_ml; what is not set here comes from ``JUPYTER_ML_...``.
+
+    Works in the configuration of the Jupyter server, and in that of IPython for kernels.
+    """
+
+    workspace = Unicode(
+        None, allow_none=True, help="Folder that holds the store, the buckets and all work."
+    ).tag(config=True)
+    account_id = Unicode(
+        None, allow_none=True, help="The 12 digits that stand in ARNs and bucket names."
+    ).tag(config=True)
+    region = Unicode(
+        None, allow_none=True, help="The region that stands in ARNs and bucket names."
+    ).tag(config=True)
+    access_key_id = Unicode(
+        None, allow_none=True, help="Pins the access key that boto3 signs with."
+    ).tag(config=True)
+    secret_access_key = Unicode(
+        None, allow_none=True, help="Pins the secret key that boto3 signs with."
+    ).tag(config=True)
+    free_floor_mb = Int(
+        None, allow_none=True, help="Free disk space that is always left, in MiB."
+    ).tag(config=True)
+    retention_days = Float(
+        None, allow_none=True, help="Age at which work of ended jobs may be collected, in days."
+    ).tag(config=True)
+    oversize = Bool(
+        None, allow_none=True, help="Run instance types larger than this machine on what is there."
+    ).tag(config=True)
+
+    def settings(self) -> Settings:
+        """Return the settings of this process.
+
+        Raises
+        ------
+        ValidationException
+            A value cannot be used; names it.
+        """
+        values: dict[str, Any] = {
+            name: getattr(self, name) for name in self.trait_names(config=True)
+        }
+        return Settings.from_environment(**values)

@@ -1,0 +1,65 @@
+"""From a word on a line to the resource that it means."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from jupyter_ml.client import paginate
+from jupyter_ml.contract.errors import ResourceNotFound, UsageError, ValidationException
+from jupyter_ml.toolkit.naming import numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jupyter_ml.client import Client
+
+KINDS = ("TrainingJob", "Endpoint")
+_LISTS = {"TrainingJob": "TrainingJobSummaries", "Endpoint": "Endpoints"}
+_NEWEST = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+
+
+def find(client: Client, word: str, kinds: Sequence[str] = KINDS) -> tuple[str, str]:
+    """Return the kind and the name of what a word means.
+
+    A word is a name, or a name without its number, which means the newest: ``cancer`` is
+    ``cancer-3`` if there is nothing of the name ``cancer`` itself.
+
+    Raises
+    ------
+    UsageError
+        There is nothing of that name; names what resembles it.
+    """
+    for kind in kinds:
+        if _exists(client, kind, word):
+            return kind, word
+    for kind in kinds:
+        names = numbered(client, kind, word)
+        if names:
+            return kind, names[-1]
+    near = difflib.get_close_matches(word, names_of(client, kinds), n=1, cutoff=0.5)
+    what = " or ".join(_noun(kind) for kind in kinds)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    msg = f"There is no {what} {word!r}.{hint}"
+    raise UsageError(msg)
+
+
+def names_of(client: Client, kinds: Sequence[str] = KINDS) -> list[str]:
+    """Return the names of all resources of some kinds, newest first."""
+    return [
+        item[f"{kind}Name"]
+        for kind in kinds
+        for item in paginate(client, f"List{kind}s", dict(_NEWEST), _LISTS[kind])
+    ]
+
+
+def _exists(client: Client, kind: str, name: str) -> bool:
+    try:
+        client.call(f"Describe{kind}", {f"{kind}Name": name})
+    except (ResourceNotFound, ValidationException):
+        return False
+    return True
+
+
+def _noun(kind: str) -> str:
+    return "training job" if kind == "TrainingJob" else kind.lower()

@@ -1,0 +1,96 @@
+"""A real Jupyter server in a process of its own, as users start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_ml.testing import eventually
+
+ROOT = Path(__file__).parents[2]
+BASE_URL = "/user/ann/"
+TOKEN = "token-of-the-tests"
+
+
+@dataclass
+class JupyterProcess:
+    """A running server; everything that it reads or writes is below `home`."""
+
+    process: subprocess.Popen[bytes]
+    home: Path
+    url: str
+
+    def stop(self) -> None:
+        """End it as Ctrl-C twice would, and wait."""
+        self.process.terminate()
+        self.process.wait(30)
+
+    @property
+    def log(self) -> str:
+        """What it has logged so far."""
+        return (self.home / "server.log").read_text()
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Return an environment in which Jupyter and jupyter_ml see only `home`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "JUPYTER", "JPY_")) and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    folders = {
+        f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")
+    }
+    return {
+        **kept,
+        **folders,
+        "HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "JUPYTER_ML_WORKSPACE": str(home / "workspace"),
+        "JUPYTER_ML_FREE_FLOOR_MB": "1",
+        **more,
+    }
+
+
+def start(home: Path, *, extension: bool = True, **more: str) -> JupyterProcess:
+    """Start a server on a free port and wait until it answers."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "jupyter_server",
+                "--no-browser",
+                "--allow-root",
+                "--ServerApp.port=0",
+                f"--ServerApp.base_url={BASE_URL}",
+                f"--IdentityProvider.token={TOKEN}",
+                f"--ServerApp.root_dir={home}",
+                f"--ServerApp.jpserver_extensions=jupyter_ml={extension}",
+            ],
+            cwd=home,
+            env=environment(home, **more),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def info() -> dict[str, Any] | None:
+        if process.poll() is not None:
+            raise AssertionError((home / "server.log").read_text())
+        for file in (home / "runtime").glob("jpserver-*.json"):
+            try:
+                found: dict[str, Any] = json.loads(file.read_text())
+            except ValueError:
+                continue
+            if found["pid"] == process.pid:
+                return found
+        return None
+
+    return JupyterProcess(process, home, eventually(info, timeout_s=90)["url"])
