@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 def compose(settings: Settings) -> Runtime:
     """Return the runtime of the workspace that the settings name."""
     workspace = Workspace.open(settings)
-    engine = LocalEngine(
-        workspace.root, tick=background_command(settings, "tick"), oversize=settings.oversize
-    )
-    return Runtime(workspace, registry(), engine)
+    engine = LocalEngine(workspace.root, oversize=settings.oversize)
+    command = tuple(background_command(settings, "tick"))
+    return Runtime(workspace, registry(), engine, tick_command=command)
 
 
 def attend(runtime: Runtime) -> None:

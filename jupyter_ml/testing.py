@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_ml.core.settings import Settings
+from jupyter_ml.engine.machine import Machine
 from jupyter_ml.engine.protocol import Capabilities, Observation, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class ScriptedEngine:
         Key of each submission, in order; a second one of the same attempt is one more entry.
     """
 
-    machine: Any = None
+    machine: Machine = field(default_factory=lambda: Machine(2, (0, 1), 8192))
     submitted: list[tuple[str, int]] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     swept: list[str] = field(default_factory=list)
@@ -89,9 +90,11 @@ class ScriptedEngine:
         del work
         return []
 
-    def submit(self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = ()) -> dict[str, Any]:
+    def submit(
+        self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = (), tick: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Note the submission; the attempt runs from now on."""
-        del work, gpu_ids
+        del work, gpu_ids, tick
         self.submitted.append((ref.key, ref.number))
         self._seen.setdefault((ref.key, ref.number), Observation("running"))
         return {}

@@ -21,7 +21,7 @@ from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal, Runtime
 from jupyter_ml.core.tables import cursors
 from jupyter_ml.core.timers import Timers
-from jupyter_ml.engine.admission import Claim, admit
+from jupyter_ml.engine.admission import Demand, admit
 from jupyter_ml.engine.work import Work
 
 if TYPE_CHECKING:
@@ -174,17 +174,17 @@ class Pass:
 
     def _admit(self) -> None:
         live = self._attempts()
-        queued = [_claim(attempt) for attempt in live if attempt.state == QUEUED]
+        queued = [_demand(attempt) for attempt in live if attempt.state == QUEUED]
         if not queued:
             return
-        running = [_claim(attempt) for attempt in live if attempt.state != QUEUED]
+        running = [_demand(attempt) for attempt in live if attempt.state != QUEUED]
         attempts = {attempt.id: attempt for attempt in live}
-        for admitted in admit(queued, running, self._engine.capabilities().machine):
-            attempt = attempts[admitted.claim.id]
+        for grant in admit(queued, running, self._engine.machine):
+            attempt = attempts[grant.id]
             self._at(f"admit {attempt.key}")
             with self._ctx.writing() as ctx:
                 attempt = Attempts(ctx.connection).change(
-                    attempt, state=STARTING, gpu_ids=list(admitted.gpu_ids)
+                    attempt, state=STARTING, gpu_ids=list(grant.gpu_ids)
                 )
             self._submit(attempt)
             self._changed = True
@@ -192,7 +192,9 @@ class Pass:
     def _submit(self, attempt: Attempt) -> None:
         self._at(f"submit {attempt.key}")
         work = Work.from_json(attempt.work)
-        handle = self._engine.submit(self._ctx.ref(attempt), work, gpu_ids=attempt.gpu_ids)
+        handle = self._engine.submit(
+            self._ctx.ref(attempt), work, attempt.gpu_ids, self._runtime.tick_command
+        )
         self._at(f"note handle of {attempt.key}")
         with self._ctx.writing() as ctx:
             Attempts(ctx.connection).change(attempt, handle=handle)
@@ -282,8 +284,8 @@ def _resource_seconds(attempt: Attempt, verdict: Json) -> dict[str, float]:
     }
 
 
-def _claim(attempt: Attempt) -> Claim:
-    return Claim.of(attempt.id, Work.from_json(attempt.work), tuple(attempt.gpu_ids))
+def _demand(attempt: Attempt) -> Demand:
+    return Demand.of(attempt.id, Work.from_json(attempt.work), attempt.gpu_ids)
 
 
 def _cursor(ctx: Context, reactor: Reactor) -> tuple[int, int]:

@@ -7,11 +7,11 @@ to wait for.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from jupyter_ml.core.context import Context
+from jupyter_ml.core.detach import detach
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.timers import Timers
 from jupyter_ml.tick import PRINCIPAL, tick
@@ -60,12 +60,4 @@ def ensure_timekeeper(runtime: Runtime, command: list[str]) -> None:
     with try_lock(runtime.workspace.lock("timekeeper")) as free:
         if not free:
             return
-    # Forked twice by way of the shell-free `setsid`-like session: nobody here must reap it.
-    subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        close_fds=True,
-    )
+    detach(command, runtime.workspace.root / "background.log")

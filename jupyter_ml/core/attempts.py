@@ -19,7 +19,10 @@ LIVE = (QUEUED, STARTING, RUNNING)
 
 
 class AttemptRef(NamedTuple):
-    """How an engine knows an attempt: its name, its fencing token and its folder."""
+    """How an engine knows an attempt: its name, its fencing token and its folder.
+
+    `token` is unique to the attempt; whoever writes results on its behalf must show it.
+    """
 
     kind: str
     key: str

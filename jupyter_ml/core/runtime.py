@@ -47,6 +47,10 @@ class AllowAll:
 class Engine(Protocol):
     """What a context asks of the engine: facts, and whether it could run some work."""
 
+    @property
+    def machine(self) -> Any:
+        """What there is to share."""
+
     def validate(self, work: Any) -> list[str]:
         """Return why the work can never run here; empty if it can."""
 
@@ -62,13 +66,17 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Runtime:
-    """What all contexts of a process share; made by the composition root."""
+    """What all contexts of a process share; made by the composition root.
+
+    `tick_command` is what a supervisor runs when its work has ended.
+    """
 
     workspace: Workspace
     registry: Registry
     engine: Engine
     authorizer: Authorizer = field(default_factory=AllowAll)
     clock: Callable[[], float] = time.time
+    tick_command: tuple[str, ...] = ()
 
 
 class Work(Protocol):

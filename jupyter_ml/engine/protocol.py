@@ -11,26 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
+    from jupyter_ml.core.attempts import AttemptRef
     from jupyter_ml.engine.work import Work
 
 State = Literal["absent", "starting", "running", "stalled", "ended", "lost"]
 Outcome = Literal["Completed", "Failed", "Stopped", "Interrupted"]
-
-
-@dataclass(frozen=True)
-class AttemptRef:
-    """One attempt of one resource, and the directory that it lives in.
-
-    `token` is unique to the attempt; whoever writes results on its behalf must show it.
-    """
-
-    kind: str
-    key: str
-    number: int
-    token: str
-    directory: Path
 
 
 @dataclass(frozen=True)

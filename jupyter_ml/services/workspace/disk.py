@@ -54,14 +54,14 @@ def usage(ctx: Context) -> Json:
         *(("Metrics", path) for path in _inside(root / "runs")),
         ("Store", root / "jupyter_ml.db"),
     ]
-    items = [
+    items: list[Json] = [
         {"Kind": kind, "Name": path.name, "Bytes": size_of(path), "LastUsed": path.stat().st_mtime}
         for kind, path in places
         if path.exists()
     ]
     return {
-        "Items": sorted(items, key=lambda item: (-int(item["Bytes"]), item["Name"])),
-        "TotalBytes": sum(int(item["Bytes"]) for item in items),
+        "Items": sorted(items, key=lambda item: (-item["Bytes"], item["Name"])),
+        "TotalBytes": sum(item["Bytes"] for item in items),
         "FreeBytes": shutil.disk_usage(root).free,
         "FloorBytes": ctx.settings.free_floor_mb << 20,
     }

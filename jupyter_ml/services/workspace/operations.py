@@ -10,7 +10,7 @@ from jupyter_ml import __version__
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.attempts import QUEUED
 from jupyter_ml.core.operations import reader
-from jupyter_ml.engine.machine import this_machine
+from jupyter_ml.engine.machine import available_memory_mb
 from jupyter_ml.services.workspace import disk
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _LONGEST_CHARACTER = 4
 def get_workspace(ctx: Context, request: Json) -> Json:
     """Answer what the workspace, the machine and the limits are, and what is running."""
     del request
-    machine = this_machine()
+    machine = ctx.runtime.engine.machine
     offered = ctx.runtime.engine.capabilities()
     live = ctx.live_attempts()
     jobs = [attempt for attempt in live if attempt.kind != "Endpoint"]
@@ -39,7 +39,7 @@ def get_workspace(ctx: Context, request: Json) -> Json:
         "Python": platform.python_version(),
         "Cpus": machine.cpus,
         "MemoryMb": machine.memory_mb,
-        "MemoryAvailableMb": machine.memory_available_mb,
+        "MemoryAvailableMb": available_memory_mb(),
         "Gpus": [{"Name": gpu.name, "MemoryMb": gpu.memory_mb} for gpu in machine.gpus],
         "DiskUsedBytes": disk.usage(ctx)["TotalBytes"],
         "DiskFreeBytes": shutil.disk_usage(ctx.workspace.root).free,

@@ -1,0 +1,37 @@
+"""Processes that outlive the one that starts them."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+# In the background of a shell that ends at once: nobody has to wait for the process, and a
+# long-lived kernel or server collects no zombies.
+_DETACHED = '"$@" </dev/null >/dev/null 2>>"$0" & echo $!'
+
+
+def detach(command: Sequence[str], errors: Path, env: Mapping[str, str] | None = None) -> int:
+    """Start a process in a session of its own and return its process id.
+
+    Parameters
+    ----------
+    command
+        The program, by its absolute path, and its arguments.
+    errors
+        File that its standard error is appended to.
+    env
+        Its environment; that of this process by default.
+    """
+    result = subprocess.run(
+        ["/bin/sh", "-c", _DETACHED, str(errors), *command],
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd="/",
+        env=env,
+        start_new_session=True,
+    )
+    return int(result.stdout)
