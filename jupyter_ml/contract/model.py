@@ -199,10 +199,13 @@ def operation(name: str) -> Operation:
     raise UnknownOperationException(f"There is no operation {name!r}.{hint}")
 
 
-def operations() -> Mapping[str, Operation]:
-    """Return every operation of every service model by name."""
+def operations(service: str | None = None) -> Mapping[str, Operation]:
+    """Return every operation by name: of one service model, of all by default."""
     with _lock:
-        return _operations()
+        known = _operations()
+    if service is None:
+        return known
+    return {name: one for name, one in known.items() if one.service == service}
 
 
 def service_of(name: str) -> str:
