@@ -1,0 +1,283 @@
+"""The local engine: every attempt in processes of this machine, owned by a shim of its own.
+
+The engine itself keeps nothing: all it knows it reads from the attempt's directory and from the
+kernel. Any process may hold one, many at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.core.attempts import AttemptRef
+from jupyter_ml.engine import identity, limits, machine, tree
+from jupyter_ml.engine.admission import obstacles
+from jupyter_ml.engine.durable import read_json, write_json
+from jupyter_ml.engine.environment import MARKER, inheritable
+from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, read_log
+from jupyter_ml.engine.protocol import (
+    Capabilities,
+    LogChunk,
+    Observation,
+    Sample,
+    Verdict,
+)
+from jupyter_ml.engine.usage import newest_usage, read_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from jupyter_ml.engine.work import Work
+
+STALE_AFTER_S = 10.0
+_SHIM = Path(__file__).with_name("shim.py")
+# In the background of a shell that ends at once: nobody has to wait for the shim, and a
+# long-lived kernel that submits work collects no zombies.
+_DETACHED = '"$@" </dev/null >/dev/null 2>>"$0" & echo $!'
+
+
+class LocalEngine:
+    """Runs work on this machine.
+
+    Parameters
+    ----------
+    root
+        The workspace; attempt directories lie in `work/<kind>/<key>/<number>` below it.
+    oversize
+        Whether work larger than the machine is run on what is there.
+    log_segment_bytes, log_segments
+        Size and number of the pieces that are kept of each member's log.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        oversize: bool = False,
+        log_segment_bytes: int = SEGMENT_BYTES,
+        log_segments: int = SEGMENTS,
+    ) -> None:
+        self._root = Path(root)
+        self._oversize = oversize
+        self._log = {"segment_bytes": log_segment_bytes, "segments": log_segments}
+
+    @property
+    def machine(self) -> machine.Machine:
+        """What there is to share."""
+        return _machine()
+
+    def capabilities(self) -> Capabilities:
+        """Return how limits are held here, and whether work outlives the server."""
+        survives, why = machine.survival()
+        return Capabilities(
+            memory=_memory_means(),
+            cpu="affinity" if hasattr(os, "sched_setaffinity") else "advisory",
+            survives_server_stop=survives,
+            survival=why,
+        )
+
+    def validate(self, work: Work) -> list[str]:
+        """Return why the work can never run here; see `Engine.validate`."""
+        found = obstacles(work, self.machine, oversize=self._oversize)
+        program = work.argv[0] if work.argv else ""
+        if not os.path.isabs(program) or not os.access(program, os.X_OK):
+            found.append(f"{program!r} is not the absolute path of a program that can be run.")
+        return found
+
+    def submit(
+        self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = (), tick: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Start the work, unless it runs or has ended already; see `Engine.submit`."""
+        ref.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(ref.directory / "submit.lock"):
+            if self.observe(ref).state == "absent":
+                self._prepare(ref, work, gpu_ids, tick)
+                self._spawn(ref)
+        return {
+            "directory": str(ref.directory),
+            **(read_json(ref.directory / "spawned.json") or {}),
+        }
+
+    def observe(self, ref: AttemptRef) -> Observation:
+        """Return what can be seen of the attempt; see `Engine.observe`."""
+        if (verdict := _verdict(ref)) is not None:
+            return verdict
+        shim = read_json(ref.directory / "shim.json")
+        who = (shim or read_json(ref.directory / "spawned.json") or {}).get("identity")
+        if who is None:
+            return Observation("absent")
+        if identity.is_alive(who):
+            return Observation("starting") if shim is None else _living(ref, shim)
+        # It may have come further, up to its verdict, between the two looks.
+        return _verdict(ref) or _gone(ref, who)
+
+    def stop(self, ref: AttemptRef, reason: str = "Stopped", grace_s: float | None = None) -> None:
+        """Ask the attempt to end, now or as soon as it is submitted; see `Engine.stop`."""
+        ref.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if (ref.directory / "verdict.json").exists():
+            return
+        wish = {"reason": reason, "grace_s": grace_s, "requested_at": time.time()}
+        write_json(ref.directory / "stop.json", wish, sync=False)
+        shim = read_json(ref.directory / "shim.json")
+        if shim is not None:
+            # Only a nudge, it looks every quarter of a second; SIGCONT in case it is suspended.
+            identity.send(shim["identity"], (signal.SIGUSR1, signal.SIGCONT))
+
+    def logs(
+        self, ref: AttemptRef, member: int = 0, offset: int = 0, limit: int = 262_144
+    ) -> LogChunk:
+        """Return a piece of a member's log; see `Engine.logs`."""
+        text = read_log(str(ref.directory / "members" / str(member)), offset, limit)
+        dropped = (read_json(ref.directory / "shim.json") or {}).get("dropped", [])
+        lost = dropped[member] if member < len(dropped) else 0
+        return LogChunk(
+            text.data,
+            text.offset,
+            text.offset + len(text.data),
+            text.first_line,
+            text.end,
+            max(lost, text.missing),
+        )
+
+    def usage(self, ref: AttemptRef, since: float = 0) -> list[Sample]:
+        """Return the samples newer than `since`; see `Engine.usage`."""
+        return [_sample(values) for values in read_usage(str(ref.directory), since)]
+
+    def sweep(self, ref: AttemptRef) -> int:
+        """End what a lost attempt left behind; see `Engine.sweep`."""
+        if self.observe(ref).state not in ("lost", "ended"):
+            return 0
+        ended = tree.end_all(ref.token)
+        for group in (read_json(ref.directory / "shim.json") or {}).get("groups", []):
+            limits.remove_group(group)
+        return ended
+
+    def reconcile(self, known: Iterable[AttemptRef]) -> list[AttemptRef]:
+        """Return attempts that run here though their owner does not know them."""
+        tokens = {ref.token for ref in known}
+        return [
+            ref
+            for path in sorted((self._root / "work").glob("*/*/*/work.json"))
+            if (ref := _ref(path)) is not None
+            and ref.token not in tokens
+            and self.observe(ref).state in ("starting", "running", "stalled")
+        ]
+
+    def _prepare(
+        self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int], tick: Sequence[str]
+    ) -> None:
+        for name, content in work.files.items():
+            path = ref.directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        here = self.machine
+        spec = {
+            "kind": ref.kind,
+            "key": ref.key,
+            "number": ref.number,
+            "token": ref.token,
+            "work": {**work.to_json(), "files": {}},
+            "gpu_ids": list(gpu_ids),
+            "has_gpus": bool(here.gpus),
+            "cpus": list(here.cpu_ids),
+            "cpu_locks": str(self._root / "locks" / "cpus"),
+            "machine": here.to_json(),
+            "log": self._log,
+            "tick": list(tick),
+        }
+        write_json(ref.directory / "work.json", spec, sync=False)
+
+    def _spawn(self, ref: AttemptRef) -> None:
+        command = [sys.executable, "-S", "-E", str(_SHIM), str(ref.directory)]
+        result = subprocess.run(
+            ["/bin/sh", "-c", _DETACHED, str(ref.directory / "shim.log"), *command],
+            stdout=subprocess.PIPE,
+            check=True,
+            cwd="/",
+            env=inheritable(os.environ) | {MARKER: ref.token},
+            start_new_session=True,
+        )
+        # A shim that has ended already left its own traces.
+        if (who := identity.identify(int(result.stdout))) is not None:
+            write_json(ref.directory / "spawned.json", {"identity": who}, sync=False)
+
+
+@cache
+def _machine() -> machine.Machine:
+    return machine.detect()
+
+
+@cache
+def _memory_means() -> str:
+    if limits.can_use_groups():
+        return "cgroup"
+    return "rlimit" if tree.IS_LINUX else "advisory"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _verdict(ref: AttemptRef) -> Observation | None:
+    values = read_json(ref.directory / "verdict.json")
+    if values is None:
+        return None
+    verdict = Verdict.from_json(values)
+    peaks = [each.peak_memory_mb for each in verdict.members if each.peak_memory_mb is not None]
+    return Observation(
+        "ended",
+        verdict,
+        verdict.started_at,
+        verdict.ended_at,
+        peak_memory_mb=max(peaks, default=None),
+        enforced=verdict.enforced,
+        restarts=verdict.restarts,
+    )
+
+
+def _gone(ref: AttemptRef, who: str) -> Observation:
+    if not (ref.directory / "shim.json").exists():
+        return Observation("absent")
+    rebooted = not identity.is_of_this_boot(who)
+    return Observation("lost", lost_reason="HostRestarted" if rebooted else "SupervisorLost")
+
+
+def _living(ref: AttemptRef, shim: dict[str, Any]) -> Observation:
+    beat = 0.0
+    with suppress(FileNotFoundError):
+        beat = (ref.directory / "heartbeat").stat().st_mtime
+    is_stale = time.time() - beat > STALE_AFTER_S
+    usage = newest_usage(str(ref.directory))
+    address = read_json(ref.directory / "address.json")
+    return Observation(
+        "stalled" if is_stale else shim["state"],
+        started_at=shim["started_at"],
+        heartbeat_at=beat,
+        resources=None if usage is None else _sample(usage),
+        peak_memory_mb=None if usage is None else usage["peak_mb"],
+        enforced=shim["enforced"],
+        restarts=shim["restarts"],
+        address=None if address is None else (address["host"], address["port"]),
+    )
+
+
+def _sample(values: dict[str, Any]) -> Sample:
+    return Sample(values["time"], values["cpu_percent"], values["memory_mb"])
+
+
+def _ref(path: Path) -> AttemptRef | None:
+    spec = read_json(path)
+    if spec is None:
+        return None
+    return AttemptRef(spec["kind"], spec["key"], spec["number"], spec["token"], path.parent)

@@ -1,0 +1,225 @@
+"""One member of an attempt: its process, its limits, its log and how it ended.
+
+Standard library only: the shim imports it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import signal
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jupyter_ml.engine import tree
+from jupyter_ml.engine.environment import MARKER, inheritable, threads
+from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, LogWriter
+from jupyter_ml.engine.outcome import signal_name
+
+if TYPE_CHECKING:
+    from jupyter_ml.engine.limits import ControlGroup
+
+_PIPE_BYTES = 1 << 20
+_READ_BYTES = 1 << 18
+# More likely to be killed by a kernel that runs out of memory than the notebook server is.
+_OOM_SCORE = "500"
+
+
+class Limits(NamedTuple):
+    """What holds one member: each field is `None` where there is no such limit."""
+
+    group: ControlGroup | None
+    data_bytes: int | None
+    cpus: list[int] | None
+
+
+class Member:
+    """A process of the work, started by the supervisor and restarted if it is a service.
+
+    Attributes
+    ----------
+    rank
+        Number of the member, from 0.
+    pid
+        Its process, or `None` while none runs.
+    status
+        How the newest process ended, as `os.waitstatus_to_exitcode` says it; `None` before.
+    start_error
+        Why it could not be started.
+    peak_bytes, cpu_s
+        Highest memory seen, and CPU time of all processes that have ended.
+    restart_at
+        When a service is due to be started again, on the monotonic clock.
+    quick_failures, was_stable
+        How often in a row it ended soon after its start, and whether it ever stayed up.
+    watchdog_bytes
+        Memory that it was killed for by the supervisor; 0 if it was not.
+    ignored_sigterm
+        Whether it still ran at the end of the grace.
+    """
+
+    def __init__(self, spec: dict[str, Any], rank: int, limits: Limits) -> None:
+        self.rank = rank
+        self.limits = limits
+        self.pid: int | None = None
+        self.status: int | None = None
+        self.start_error: str | None = None
+        self.peak_bytes = 0
+        self.cpu_s = 0.0
+        self.started = 0.0
+        self.restart_at: float | None = None
+        self.quick_failures = 0
+        self.was_stable = False
+        self.watchdog_bytes = 0
+        self.ignored_sigterm = False
+        self.reader: int | None = None
+        self._spec = spec
+        self.directory = os.path.join(spec["directory"], "members", str(rank))
+        log = spec.get("log", {})
+        self.log = LogWriter(
+            self.directory,
+            log.get("segment_bytes", SEGMENT_BYTES),
+            log.get("segments", SEGMENTS),
+        )
+
+    def start(self, listener: int | None) -> bool:
+        """Start the process; return whether it could be."""
+        os.makedirs(self.directory, exist_ok=True)
+        argv = self._spec["work"]["argv"]
+        environment = self._environment(listener)
+        reader, writer = os.pipe()
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        os.set_blocking(reader, False)
+        errors, error_writer = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become(argv, environment, parent, (writer, error_writer))
+        os.close(writer)
+        os.close(error_writer)
+        with open(errors, encoding="utf-8") as file:
+            self.start_error = file.read() or None
+        self.close_output()
+        self.reader = reader
+        self.pid, self.started, self.restart_at = pid, time.monotonic(), None
+        return self.start_error is None
+
+    def pump(self) -> bool:
+        """Move one block of output into the log; return whether there may be more."""
+        if self.reader is None:
+            return False
+        try:
+            data = os.read(self.reader, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._close_reader()
+            return False
+        self.log.write(data)
+        return True
+
+    def close_output(self) -> None:
+        """Write what the ended process left in the pipe, and close it."""
+        while self.pump():
+            pass
+        self._close_reader()
+
+    def ended(self, status: int) -> None:
+        """Take note that the process has ended."""
+        self.pid = None
+        self.status = os.waitstatus_to_exitcode(status)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process, and wake it if it was suspended."""
+        if self.pid is not None:
+            tree.kill(self.pid, number)
+            tree.kill(self.pid, signal.SIGCONT)
+
+    def result(self) -> dict[str, Any]:
+        """Return how it ended, as `protocol.MemberResult` has it."""
+        status = self.status
+        return {
+            "exit_code": status if status is not None and status >= 0 else None,
+            "signal": signal_name(-status) if status is not None and status < 0 else None,
+            "peak_memory_mb": round(self.peak_bytes / (1 << 20), 1) if self.peak_bytes else None,
+            "cpu_s": round(self.cpu_s, 3) if status is not None else None,
+        }
+
+    def oom_kills(self) -> int:
+        """Return how many of its processes the kernel killed for want of memory."""
+        return self.limits.group.oom_kills() if self.limits.group else 0
+
+    def _close_reader(self) -> None:
+        if self.reader is not None:
+            os.close(self.reader)
+            self.reader = None
+
+    def _environment(self, listener: int | None) -> dict[str, str]:
+        spec, work = self._spec, self._spec["work"]
+        environment = inheritable(os.environ)
+        if work["cpus"] is not None:
+            environment.update(threads(len(self.limits.cpus or ()) or work["cpus"]))
+        if spec["has_gpus"]:
+            share = spec["gpu_ids"][self.rank * work["gpus"] :][: work["gpus"]]
+            environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, share))
+        environment.update(work["env"])
+        if listener is not None:
+            environment["JUPYTER_ML_LISTEN_FD"] = str(listener)
+        return environment | {
+            MARKER: spec["token"],
+            "JUPYTER_ML_TOKEN": spec["token"],
+            "JUPYTER_ML_ATTEMPT_DIR": spec["directory"],
+            "JUPYTER_ML_MEMBER": str(self.rank),
+            "JUPYTER_ML_MEMBERS": str(work["members"]),
+            "JUPYTER_ML_MACHINE": spec["machine"],
+        }
+
+    def _become(
+        self, argv: list[str], environment: dict[str, str], parent: int, pipes: tuple[int, int]
+    ) -> None:
+        writer, errors = pipes
+        try:
+            tree.die_with_parent(parent)
+            os.setsid()
+            _restore_signals()
+            self._enter_limits()
+            os.chdir(self.directory)
+            os.dup2(writer, 1)
+            os.dup2(writer, 2)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)
+            if (listener := environment.get("JUPYTER_ML_LISTEN_FD")) is not None:
+                os.set_inheritable(int(listener), True)  # noqa: FBT003  (the function's own order)
+            os.execve(argv[0], argv, environment)  # noqa: S606
+        except BaseException as error:  # noqa: BLE001  (told to the parent; then this process ends)
+            os.write(errors, f"{type(error).__name__}: {error}".encode())
+        os._exit(127)
+
+    def _enter_limits(self) -> None:
+        group, data_bytes, cpus = self.limits
+        if group is not None:
+            with open(group.procs, "w", encoding="ascii") as file:
+                file.write("0")
+        if data_bytes is not None:
+            # The soft limit only: a job that submits a job must be able to give it more.
+            hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+            resource.setrlimit(resource.RLIMIT_DATA, (data_bytes, hard))
+        if cpus is not None:
+            os.sched_setaffinity(0, cpus)
+        with (
+            contextlib.suppress(OSError),
+            open("/proc/self/oom_score_adj", "w", encoding="ascii") as file,
+        ):
+            file.write(_OOM_SCORE)
+
+
+def _restore_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -1,0 +1,38 @@
+"""The program that owns one attempt: `python -S -E shim.py <attempt directory>`.
+
+It is run by path, in any interpreter, with nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+
+_ENGINE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main(directory: str) -> None:
+    """Run the attempt, then the command that takes note of its end."""
+    from jupyter_ml.engine.durable import read_json  # noqa: PLC0415  (after `_name_packages`)
+    from jupyter_ml.engine.supervisor import Supervisor  # noqa: PLC0415
+
+    Supervisor(directory).run()
+    spec = read_json(os.path.join(directory, "work.json")) or {}
+    if tick := spec.get("tick"):
+        os.posix_spawnp(tick[0], tick, dict(os.environ), setpgroup=0)
+
+
+def _name_packages() -> None:
+    """Make the modules beside this file importable without running the packages' own code."""
+    folders = {"jupyter_ml": os.path.dirname(_ENGINE), "jupyter_ml.engine": _ENGINE}
+    for name, folder in folders.items():
+        package = ModuleType(name)
+        package.__path__ = [folder]
+        sys.modules[name] = package
+
+
+if __name__ == "__main__":
+    _name_packages()
+    os.setsid()
+    main(sys.argv[1])
