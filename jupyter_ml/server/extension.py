@@ -29,8 +29,7 @@ class JupyterMLApp(ExtensionApp):
         """Add the routes."""
         self._backend = Backend(JupyterML(parent=self).settings())
         self._topics = Topics(self._backend.read)
-        assert self.serverapp is not None, "a server loads its extensions"
-        activity = self.serverapp.web_app.settings["last_activity_times"]
+        activity = self.serverapp.web_app.settings["last_activity_times"]  # type: ignore[union-attr]
         self._upkeep = Upkeep(self._backend, activity)
         self.handlers.extend(routes(self._backend, self._topics))
         self.log.info("jupyter_ml works in %s", self._backend.settings.workspace)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jupyter_ml.contract.errors import ServiceUnavailable, UsageError
 from jupyter_ml.toolkit.verbs import VERBS, complete, dispatch, load, parser_of, summary_of
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def nobody() -> Any:
@@ -18,7 +20,7 @@ def nobody() -> Any:
 class Names:
     """Knows two jobs that run and one endpoint, and nothing else."""
 
-    def call(self, operation: str, request: Any = None) -> dict[str, Any]:
+    def call(self, operation: str, _request: Any = None) -> dict[str, Any]:
         if operation == "WatchTrainingJobs":
             return {"Jobs": [{"TrainingJobName": "cancer-1"}, {"TrainingJobName": "digits-1"}]}
         if operation == "ListTrainingJobs":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ResourceNotFound, ServiceError
 from jupyter_ml.server.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POLL_S = 0.001
 
@@ -55,7 +57,7 @@ class Watcher:
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until the condition holds."""
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  (what is waited for has no event)
             await asyncio.sleep(POLL_S)
 
 

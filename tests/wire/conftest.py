@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Helpers of this folder are imported by name, whatever import mode pytest runs in.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         **kept,
         **folders,
         "HOME": str(home),
+        "JUPYTER_NO_CONFIG": "1",  # of all extensions that are installed, only ours is loaded
         "PYTHONPATH": str(ROOT),
         "JUPYTER_ML_WORKSPACE": str(home / "workspace"),
         "JUPYTER_ML_FREE_FLOOR_MB": "1",
@@ -93,4 +95,14 @@ def start(home: Path, *, extension: bool = True, **more: str) -> JupyterProcess:
                 return found
         return None
 
-    return JupyterProcess(process, home, eventually(info, timeout_s=90)["url"])
+    found = eventually(info, timeout_s=90)
+    eventually(lambda: _listens(found["port"]), timeout_s=60)
+    return JupyterProcess(process, home, found["url"])
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("localhost", port), timeout=5).close()
+    except OSError:
+        return False
+    return True

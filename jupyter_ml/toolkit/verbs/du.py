@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jupyter_ml.toolkit.display.words import size
 from jupyter_ml.toolkit.verbs.output import Table
-from jupyter_ml.toolkit.verbs.quantities import size
 
 if TYPE_CHECKING:
     import argparse
@@ -30,4 +30,4 @@ def run(client: Client, args: argparse.Namespace) -> Table:
         f"{size(usage['TotalBytes'])} in all · {size(usage['FreeBytes'])} free, "
         f"of which {size(usage['FloorBytes'])} stay free"
     )
-    return Table(("SIZE", "KIND", "NAME"), rows, note, frozenset({"SIZE"}))
+    return Table(("SIZE", "KIND", "NAME"), rows, note)

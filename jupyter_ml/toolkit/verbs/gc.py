@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.toolkit.display.words import size
 from jupyter_ml.toolkit.verbs.output import Table
-from jupyter_ml.toolkit.verbs.quantities import count, size
 
 if TYPE_CHECKING:
     import argparse
@@ -31,8 +31,6 @@ def run(client: Client, args: argparse.Namespace) -> Table:
         (size(item["Bytes"]), item["Kind"], item["Name"], item["Reason"])
         for item in answer["Removed"]
     ]
-    verb = "would be" if args.dry_run else "were"
-    note = f"{count(len(rows), 'item')}, {size(answer['Bytes'])} {verb} removed."
-    if not rows:
-        note = "Nothing to remove."
-    return Table(("SIZE", "KIND", "NAME", "WHY"), rows, note, frozenset({"SIZE"}))
+    outcome = "would be freed" if args.dry_run else "freed"
+    note = f"{size(answer['Bytes'])} {outcome}." if rows else "Nothing to remove."
+    return Table(("SIZE", "KIND", "NAME", "WHY"), rows, note)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import UsageError
+from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.verbs.output import Table
-from jupyter_ml.toolkit.verbs.quantities import duration, number
 
 if TYPE_CHECKING:
     import argparse
@@ -87,7 +87,6 @@ def _endpoints(client: Client, args: argparse.Namespace) -> Table:
         ("ENDPOINT", "STATUS", "MODEL", "REQUESTS", "CREATED"),
         rows,
         "" if rows else "No endpoints. `deploy JOB` makes one.",
-        frozenset({"REQUESTS"}),
     )
 
 
@@ -115,15 +114,15 @@ def _runs(client: Client, args: argparse.Namespace) -> Table:
 def _objective(objective: Json | None) -> str:
     if objective is None:
         return ""
-    change = f" ({objective['Delta']:+.3g})" if "Delta" in objective else ""
-    return f"{objective['Name']} {number(objective['Value'])}{change}"
+    change = f" ({words.signed(objective['Delta'])})" if "Delta" in objective else ""
+    return f"{objective['Name']} {words.number(objective['Value'])}{change}"
 
 
 def _took(card: Json) -> str:
     if "TrainingStartTime" not in card:
         return ""
-    return duration(card.get("TrainingEndTime", time.time()) - card["TrainingStartTime"])
+    return words.duration(card.get("TrainingEndTime", time.time()) - card["TrainingStartTime"])
 
 
 def _age(created: float) -> str:
-    return f"{duration(max(0.0, time.time() - created))} ago"
+    return f"{words.duration(max(0.0, time.time() - created))} ago"

@@ -6,9 +6,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.verbs.names import find, names_of
 from jupyter_ml.toolkit.verbs.output import Text
-from jupyter_ml.toolkit.verbs.quantities import size
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ def run(client: Client, args: argparse.Namespace) -> Text | None:
         return Text(_last(text, args.lines))
     for piece in _pieces(client, request, follow=True):
         if piece["Reset"] and piece["DroppedBytes"]:
-            sys.stdout.write(f"[{size(piece['DroppedBytes'])} of older lines were dropped]\n")
+            sys.stdout.write(f"[{words.size(piece['DroppedBytes'])} of older lines were dropped]\n")
         sys.stdout.write(piece["Text"])
         sys.stdout.flush()
     return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.toolkit.display import words
+from jupyter_ml.toolkit.display.failure import Failure
+from jupyter_ml.toolkit.display.job import status_line
 from jupyter_ml.toolkit.verbs.names import find, names_of
 from jupyter_ml.toolkit.verbs.output import Text
-from jupyter_ml.toolkit.verbs.quantities import duration, number, size
 
 if TYPE_CHECKING:
     import argparse
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from jupyter_ml.client import Client
 
 Json = dict[str, Any]
-_MIB = 1 << 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def run(client: Client, args: argparse.Namespace) -> object:
         described = client.call(f"Describe{kind}", {f"{kind}Name": name})
         return Text(json.dumps(described, indent=2))
     if args.shell is not None:
-        return _handle(kind, name)
+        return _handle(client, kind, name)
     if kind == "Endpoint":
         return Text(_endpoint(client.call("WatchEndpoint", {"EndpointName": name})))
     return Text(_job(client.call("WatchTrainingJob", {"TrainingJobName": name})))
@@ -42,77 +43,62 @@ def candidates(client: Client, typed: list[str]) -> list[str]:
     return [] if typed else names_of(client)
 
 
-def _handle(kind: str, name: str) -> object:
+def _handle(client: Client, kind: str, name: str) -> object:
     if kind == "Endpoint":
-        from jupyter_ml.toolkit.endpoints import endpoint  # noqa: PLC0415  (only in notebooks)
+        from jupyter_ml.toolkit.endpoints import Endpoint  # noqa: PLC0415  (only in notebooks)
 
-        return endpoint(name)
-    from jupyter_ml.toolkit.jobs import job  # noqa: PLC0415  (only in notebooks)
+        return Endpoint(name, client)
+    from jupyter_ml.toolkit.jobs import TrainingJob  # noqa: PLC0415  (only in notebooks)
 
-    return job(name)
+    return TrainingJob(name, client)
 
 
 def _job(watched: Json) -> str:
-    card, described = watched["Card"], watched["TrainingJob"]
-    head = [card["TrainingJobName"], card["TrainingJobStatus"], card["SecondaryStatus"]]
-    if "TrainingStartTime" in card and "TrainingEndTime" in card:
-        head.append(duration(card["TrainingEndTime"] - card["TrainingStartTime"]))
-    lines = [" · ".join(dict.fromkeys(head))]
+    name = watched["Card"]["TrainingJobName"]
+    lines = [status_line(watched["Card"])]
     if "Failure" in watched:
-        lines += _failure(watched["Failure"])
-    lines += _section("Hyperparameters", described.get("HyperParameters", {}))
+        lines.append(repr(Failure(name, watched["Failure"])))
     last = {
-        series["Name"]: number(series["Values"][-1])
+        series["Name"]: words.number(series["Values"][-1])
         for series in watched.get("Series", ())
         if series["Values"]
     }
-    lines += _section("Metrics", last)
-    lines += _section("Inputs", {item["Name"]: _input(item) for item in watched.get("Inputs", ())})
     artifacts = {
-        item["Name"]: f"{item['Uri']} ({size(item['Bytes'])})"
+        item["Name"]: f"{item['Uri']} ({words.size(item['Bytes'])})"
         for item in watched.get("Artifacts", ())
     }
+    inputs = {item["Name"]: _input(item) for item in watched.get("Inputs", ())}
+    lines += _section("Hyperparameters", watched["TrainingJob"].get("HyperParameters", {}))
+    lines += _section("Metrics", last)
+    lines += _section("Inputs", inputs)
     return "\n".join([*lines, *_section("Artifacts", artifacts)])
 
 
-def _failure(failure: Json) -> list[str]:
-    lines = [f"{failure['Reason']}: {failure['Message']}"]
-    lines += [
-        f"  {frame['File']}:{frame['Line']} in {frame['Function']}"
-        for frame in failure.get("Frames", ())
-    ]
-    if "PeakMemoryMb" in failure and "MemoryLimitMb" in failure:
-        peak, limit = failure["PeakMemoryMb"] * _MIB, failure["MemoryLimitMb"] * _MIB
-        lines.append(f"  peak memory {size(peak)} of {size(limit)}")
-    return [*lines, *([failure["Advice"]] if "Advice" in failure else [])]
-
-
 def _input(item: Json) -> str:
-    parts = [item["Kind"], *([size(item["Bytes"])] if "Bytes" in item else [])]
-    return " · ".join([*parts, *([item["Detail"]] if "Detail" in item else [])])
+    size = words.size(item["Bytes"]) if "Bytes" in item else None
+    return words.joined([item["Kind"], size, item.get("Detail")])
 
 
 def _endpoint(watched: Json) -> str:
     card = watched["Card"]
-    lines = [f"{card['EndpointName']} · {card['EndpointStatus']}"]
-    if "FailureReason" in card:
-        lines.append(card["FailureReason"])
+    workers, self_test = card["Workers"], watched.get("SelfTest", {})
     facts = {
+        "Failure": card.get("FailureReason"),
         "Address": card.get("Url"),
         "Model": card.get("ModelName"),
-        "Workers": f"{card['Workers']['Current']} of {card['Workers']['Desired']}",
+        "Workers": f"{workers['Current']} of {workers['Desired']}",
         "Requests": f"{card['Requests']}, refused {card['Errors4xx']}, failed {card['Errors5xx']}",
+        "Self-test": self_test.get("Message"),
     }
     if "LatencyP50Ms" in card:
-        facts["Latency"] = f"{card['LatencyP50Ms']:.1f} ms, 99th {card.get('LatencyP99Ms', 0):.1f}"
-    self_test = watched.get("SelfTest")
-    if self_test:
-        facts["Self-test"] = self_test["Message"]
-    return "\n".join([*lines, *_section("", {name: fact for name, fact in facts.items() if fact})])
+        facts["Median"] = f"{card['LatencyP50Ms']:.1f} ms"
+    known = {name: fact for name, fact in facts.items() if fact}
+    head = words.joined([card["EndpointName"], card["EndpointStatus"]])
+    return "\n".join([head, *_section("", known)])
 
 
-def _section(title: str, items: dict[str, Any]) -> list[str]:
+def _section(title: str, items: dict[str, str]) -> list[str]:
     if not items:
         return []
-    width = max(map(len, items))
-    return [*([title] if title else []), *(f"  {k:<{width}}  {v}" for k, v in items.items())]
+    table = words.lines([(f"  {name}", value) for name, value in items.items()])
+    return [*([title] if title else []), table]
