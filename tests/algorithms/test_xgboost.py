@@ -139,5 +139,5 @@ def test_what_xgboost_refuses_is_told_without_its_stack(
     _job(harness, tmp_path, {"train.csv": "-0.5,1\n1.2,2\n"}, objective="binary:logistic")
     code, _ = harness.run()
     assert code == 1
-    assert "label must be in [0,1]" in harness.failure["Message"]
+    assert "label must be in" in harness.failure["Message"]
     assert "Stack trace" not in harness.failure["Message"]

@@ -1,0 +1,146 @@
+"""The plan of a training job as work for an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.contract.errors import ValidationException
+from jupyter_ml.core.inject import inject_dir
+from jupyter_ml.engine import machine
+from jupyter_ml.engine.instance_types import instance_type
+from jupyter_ml.engine.work import Work
+
+if TYPE_CHECKING:
+    from jupyter_ml.core.workspace import Workspace
+    from jupyter_ml.engine.instance_types import InstanceType
+    from jupyter_ml.services.training.plan import TrainingPlan
+
+Json = dict[str, Any]
+GRACE_S = 120
+# After the program has ended, the harness packs what it made.
+_PACKING_S = 60
+_PROVENANCE = ".jupyter_ml/provenance.json"
+_MOST_MEMBERS = 64
+
+
+def run_name(job: str) -> str:
+    """Return the name of the run (trial component) that a training job is."""
+    return f"{job}-aws-training-job"
+
+
+def model_uri(workspace: Workspace, plan: TrainingPlan) -> str:
+    """Return where the job's model.tar.gz is published."""
+    return _output_uri(workspace, plan, "model.tar.gz")
+
+
+def work_of(plan: TrainingPlan, arn: str, workspace: Workspace) -> Work:
+    """Return the work of a plan.
+
+    Raises
+    ------
+    ValidationException
+        A location, the interpreter or the instance type does not exist.
+    """
+    size = instance_type(plan.instance_type, workspace.root)
+    inject = str(inject_dir(workspace.root))
+    paths = [inject, *filter(None, [plan.environment.get("PYTHONPATH")])]
+    run = str(workspace.run_dir(run_name(plan.name)))
+    description = _description(plan, arn, workspace, size)
+    return Work(
+        argv=(_interpreter(plan), str(Path(__file__).with_name("run.py"))),
+        env={
+            **plan.environment,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "JUPYTER_ML_RUN_DIR": run,
+        },
+        instance_type=plan.instance_type,
+        cpus=size.cpus,
+        memory_mb=size.memory_mb,
+        gpus=size.gpus,
+        members=plan.instance_count,
+        max_runtime_s=plan.max_runtime_s,
+        grace_s=GRACE_S + _PACKING_S,
+        retries=plan.retries,
+        files={"training.json": json.dumps(description)},
+        outputs=(
+            ("out/model.tar.gz", model_uri(workspace, plan)),
+            ("out/output.tar.gz", _output_uri(workspace, plan, "output.tar.gz")),
+        ),
+    )
+
+
+def provenance_of(source: Path) -> Json | None:
+    """Return where a source archive says that it came from, `None` where it does not."""
+    try:
+        with tarfile.open(source) as archive:
+            for _, member in zip(range(_MOST_MEMBERS), archive, strict=False):
+                if member.name.removeprefix("./") == _PROVENANCE:
+                    file = archive.extractfile(member)
+                    found: Json = json.loads(file.read()) if file else {}
+                    return found
+    except (OSError, ValueError, tarfile.TarError):
+        return None
+    return None
+
+
+def _description(plan: TrainingPlan, arn: str, workspace: Workspace, size: InstanceType) -> Json:
+    artifacts, settings = workspace.artifacts, workspace.settings
+    source = artifacts.resolve(plan.source_uri) if plan.source_uri else None
+    if source is not None and not source.is_file():
+        raise ValidationException(
+            f"{plan.source_uri!r} (hyperparameter sagemaker_submit_directory) does not exist; put "
+            "a sourcedir.tar.gz there."
+        )
+    return {
+        "name": plan.name,
+        "arn": arn,
+        "region": settings.region,
+        "program": plan.program,
+        "module": plan.algorithm.module if plan.algorithm else None,
+        "source": str(source) if source else None,
+        "source_uri": plan.source_uri or "",
+        "hyperparameters": dict(plan.hyperparameters),
+        "environment": dict(plan.environment),
+        "channels": [
+            {
+                "name": channel.name,
+                "uri": channel.uri,
+                "path": str(artifacts.resolve(channel.uri)),
+                "kind": channel.kind,
+                "sharded": channel.sharded,
+                "content_type": channel.content_type,
+            }
+            for channel in plan.channels
+        ],
+        "buckets": str(artifacts.root),
+        "metric_definitions": [
+            {"Name": name, "Regex": regex} for name, regex in plan.metric_definitions
+        ],
+        "instance_type": plan.instance_type,
+        "cpus": max(1, int(size.cpus or machine.detect().cpus)),
+        "gpus": size.gpus,
+        "run_dir": str(workspace.run_dir(run_name(plan.name))),
+        "grace_s": GRACE_S,
+        "free_floor_bytes": settings.free_floor_mb << 20,
+    }
+
+
+def _output_uri(workspace: Workspace, plan: TrainingPlan, name: str) -> str:
+    base = plan.output_uri or workspace.artifacts.uri()
+    uri = "/".join((base.rstrip("/"), plan.name, "output", name))
+    workspace.artifacts.resolve(uri)
+    return uri
+
+
+def _interpreter(plan: TrainingPlan) -> str:
+    path = plan.interpreter or sys.executable
+    if not (Path(path).is_absolute() and os.access(path, os.X_OK)):
+        raise ValidationException(
+            f"JUPYTER_ML_PYTHON={path!r} is not the absolute path of a Python that can be run."
+        )
+    return path

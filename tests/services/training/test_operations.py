@@ -1,0 +1,405 @@
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_ml.client import LocalClient
+from jupyter_ml.contract.errors import (
+    ResourceInUse,
+    ResourceLimitExceeded,
+    ResourceNotFound,
+    ValidationException,
+)
+from jupyter_ml.contract.members import audit_members
+from jupyter_ml.services.training.members import MEMBERS
+from jupyter_ml.testing import eventually, fresh_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ENDED = {"Completed", "Failed", "Stopped"}
+
+
+class Jobs:
+    """Training jobs of a workspace, as a client sees them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.client = LocalClient(fresh_settings(folder))
+        self.artifacts = self.client.runtime.workspace.artifacts
+
+    def source(self, files: dict[str, str]) -> str:
+        folder = self.folder / "source"
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        return self.artifacts.tar(folder, self.artifacts.uri("src", "sourcedir.tar.gz"))
+
+    def create(self, name: str, script: str, **request: Any) -> dict[str, Any]:
+        hyperparameters = {
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": self.source({"train.py": script}),
+            **request.pop("HyperParameters", {}),
+        }
+        request = {"TrainingJobName": name, "HyperParameters": hyperparameters, **request}
+        return self.client.call("CreateTrainingJob", request)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return self.client.call("DescribeTrainingJob", {"TrainingJobName": name})
+
+    def wait(self, name: str) -> dict[str, Any]:
+        def ended() -> dict[str, Any] | None:
+            self.client.attend()
+            job = self.describe(name)
+            return job if job["TrainingJobStatus"] in ENDED else None
+
+        return eventually(ended, timeout_s=120, poll_s=0.1)
+
+    def run(self, name: str, script: str, **request: Any) -> dict[str, Any]:
+        self.create(name, script, **request)
+        return self.wait(name)
+
+    def watch(self, name: str, cursor: str | None = None) -> dict[str, Any]:
+        more = {"Cursor": cursor} if cursor else {}
+        return self.client.call("WatchTrainingJob", {"TrainingJobName": name, **more})
+
+    def packed(self, uri: str) -> dict[str, bytes]:
+        with tarfile.open(self.artifacts.resolve(uri)) as tar:
+            files = [member for member in tar.getmembers() if member.isfile()]
+            return {member.name: tar.extractfile(member).read() for member in files}
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    made = Jobs(tmp_path)
+    yield made
+    for job in made.client.call("ListTrainingJobs", {})["TrainingJobSummaries"]:
+        if job["TrainingJobStatus"] == "InProgress":
+            name = job["TrainingJobName"]
+            made.client.call("StopTrainingJob", {"TrainingJobName": name})
+            made.wait(name)
+
+
+def _statuses(job: dict[str, Any]) -> list[str]:
+    return [step["Status"] for step in job["SecondaryStatusTransitions"]]
+
+
+@pytest.mark.parametrize("operation", sorted(MEMBERS))
+def test_every_member_is_classified(operation: str) -> None:
+    assert audit_members(operation, MEMBERS[operation]) == []
+
+
+def test_a_job_completes_and_tells_the_truth_about_it(jobs: Jobs) -> None:
+    script = (
+        "import os, pathlib, json\n"
+        "pathlib.Path(os.environ['SM_MODEL_DIR'], 'model.txt').write_text('learned')\n"
+        "rows = pathlib.Path(os.environ['SM_CHANNEL_TRAIN'], 'a.csv').read_text()\n"
+        "pathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'rows').write_text(rows)\n"
+        "print('loss=0.5')\nprint('loss=0.25')\n"
+    )
+    uri = jobs.artifacts.put_bytes(b"1,2", jobs.artifacts.uri("data", "a.csv"))
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
+    job = jobs.run(
+        "job-1",
+        script,
+        AlgorithmSpecification={
+            "TrainingImage": "jupyter-ml/python",
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": "loss", "Regex": r"loss=(\S+)"}],
+        },
+        InputDataConfig=[{"ChannelName": "train", "DataSource": source}],
+    )
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert _statuses(job) == [
+        "Pending",
+        "Starting",
+        "Downloading",
+        "Training",
+        "Uploading",
+        "Completed",
+    ]
+    steps = job["SecondaryStatusTransitions"]
+    assert all(one["EndTime"] == two["StartTime"] for one, two in itertools.pairwise(steps))
+    assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
+    assert 1 <= job["TrainingTimeInSeconds"] <= job["BillableTimeInSeconds"] + 1
+    (metric,) = job["FinalMetricDataList"]
+    assert (metric["MetricName"], metric["Value"]) == ("loss", 0.25)
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == jobs.artifacts.uri("job-1/output/model.tar.gz")
+    assert jobs.packed(uri) == {"model.txt": b"learned"}
+    assert jobs.packed(uri.replace("model.tar", "output.tar")) == {"rows": b"1,2"}
+
+
+def test_a_failure_is_told_with_its_line_log_and_advice(jobs: Jobs) -> None:
+    job = jobs.run("job-1", "print('begin')\n\nimport no_such_module\n")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["SecondaryStatus"] == "Failed"
+    assert job["FailureReason"] == (
+        "AlgorithmError: ModuleNotFoundError: No module named 'no_such_module'"
+    )
+    failure = jobs.watch("job-1")["Failure"]
+    assert failure["ExceptionType"] == "ModuleNotFoundError"
+    assert (failure["Frames"][-1]["File"], failure["Frames"][-1]["Line"]) == ("train.py", 3)
+    assert failure["LogTail"][0] == "begin"
+    assert failure["ExitCode"] == 1
+    assert "There is no module 'no_such_module' in the job's interpreter" in failure["Advice"]
+
+
+def test_an_exit_code_is_told(jobs: Jobs) -> None:
+    job = jobs.run("job-1", "import sys; sys.exit(3)")
+    assert job["FailureReason"] == "AlgorithmError: The program ended itself with exit code 3."
+
+
+def test_a_signal_is_told(jobs: Jobs) -> None:
+    job = jobs.run("job-1", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert job["FailureReason"] == "Killed: The program was ended by SIGKILL."
+
+
+def test_too_much_memory_is_told_with_peak_limit_and_a_larger_type(jobs: Jobs) -> None:
+    table = {"ml.tiny": {"cpus": 1, "memory_gb": 0.25}}
+    jobs.client.call("ListTrainingJobs", {})
+    (jobs.client.settings.workspace / "instance_types.json").write_text(json.dumps(table))
+    job = jobs.run(
+        "job-1",
+        "data = []\nwhile True: data.append(bytearray(b'x' * (8 << 20)))\n",
+        ResourceConfig={"InstanceType": "ml.tiny", "InstanceCount": 1, "VolumeSizeInGB": 1},
+    )
+    assert job["FailureReason"].startswith("OutOfMemory: "), job["FailureReason"]
+    assert "256 MiB" in job["FailureReason"]
+    failure = jobs.watch("job-1")["Failure"]
+    assert failure["MemoryLimitMb"] == 256
+    assert failure["PeakMemoryMb"] > 100
+    assert "Use a larger instance type such as ml." in failure["Advice"]
+
+
+def test_a_stopped_job_still_publishes_its_model(jobs: Jobs) -> None:
+    jobs.create(
+        "job-1",
+        "import os, pathlib, signal, sys, threading\n"
+        "model = pathlib.Path(os.environ['SM_MODEL_DIR'])\n"
+        "def stop(*_):\n    (model / 'last').write_text('saved'); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "print('ready=1', flush=True)\n"
+        "while True: threading.Event().wait(0.1)\n",
+        AlgorithmSpecification={
+            "TrainingImage": "python",
+            "MetricDefinitions": [{"Name": "ready", "Regex": "ready=(.)"}],
+        },
+    )
+    eventually(lambda: jobs.watch("job-1").get("Series"), timeout_s=60)
+    jobs.client.call("StopTrainingJob", {"TrainingJobName": "job-1"})
+    assert jobs.describe("job-1")["TrainingJobStatus"] in {"Stopping", "Stopped"}
+    job = jobs.wait("job-1")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert _statuses(job)[-3:] == ["Stopping", "Uploading", "Stopped"]
+    assert jobs.packed(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"last": b"saved"}
+    with pytest.raises(ValidationException, match="only work in progress can be stopped"):
+        jobs.client.call("StopTrainingJob", {"TrainingJobName": "job-1"})
+
+
+def test_a_job_that_runs_too_long_is_stopped_and_says_so(jobs: Jobs) -> None:
+    job = jobs.run(
+        "job-1",
+        "import threading; threading.Event().wait()",
+        StoppingCondition={"MaxRuntimeInSeconds": 1},
+    )
+    assert job["TrainingJobStatus"] == "Stopped"
+    assert job["SecondaryStatus"] == "MaxRuntimeExceeded"
+
+
+def test_a_harness_that_is_killed_is_an_error_that_says_so(jobs: Jobs) -> None:
+    jobs.create(
+        "job-1",
+        "import os, threading\nprint(f'parent={os.getppid()}', flush=True)\n"
+        "threading.Event().wait()",
+        AlgorithmSpecification={
+            "TrainingImage": "python",
+            "MetricDefinitions": [{"Name": "parent", "Regex": "parent=([0-9]+)"}],
+        },
+    )
+    (series,) = eventually(lambda: jobs.watch("job-1").get("Series"), timeout_s=60)
+    os.kill(int(series["Values"][0]), signal.SIGKILL)
+    job = jobs.wait("job-1")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "SIGKILL" in job["FailureReason"]
+
+
+def test_members_of_a_job_train_together(jobs: Jobs) -> None:
+    job = jobs.run(
+        "job-1",
+        "import os, pathlib\n"
+        "host = os.environ['SM_CURRENT_HOST']\n"
+        "pathlib.Path(os.environ['SM_MODEL_DIR'], host).write_text(os.environ['SM_HOSTS'])\n",
+        ResourceConfig={"InstanceType": "ml.local", "InstanceCount": 2, "VolumeSizeInGB": 1},
+    )
+    assert job["TrainingJobStatus"] == "Completed", job
+    packed = jobs.packed(job["ModelArtifacts"]["S3ModelArtifacts"])
+    assert packed == dict.fromkeys(["algo-1", "algo-2"], b'["algo-1","algo-2"]')
+
+
+def test_xgboost_trains_by_its_short_name(jobs: Jobs) -> None:
+    pytest.importorskip("xgboost")
+    rows = "\n".join(f"{i % 2},{i % 2 + i / 1000}" for i in range(200)).encode()
+    uri = jobs.artifacts.put_bytes(rows, jobs.artifacts.uri("data", "train.csv"))
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
+    jobs.client.call(
+        "CreateTrainingJob",
+        {
+            "TrainingJobName": "xgb-1",
+            "AlgorithmSpecification": {"AlgorithmName": "xgboost"},
+            "HyperParameters": {"num_round": "5", "objective": "binary:logistic"},
+            "InputDataConfig": [
+                {"ChannelName": "train", "ContentType": "text/csv", "DataSource": source}
+            ],
+        },
+    )
+    job = jobs.wait("xgb-1")
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert job["FinalMetricDataList"][0]["MetricName"] == "train:logloss"
+    assert "xgboost-model" in jobs.packed(job["ModelArtifacts"]["S3ModelArtifacts"])
+    card = jobs.watch("xgb-1")["Card"]
+    assert card["Origin"] == {"Kind": "algorithm"}
+    assert len(card["Objective"]["Sparkline"]) == 5
+
+
+def test_what_is_watched_comes_once_and_only_when_it_changed(jobs: Jobs) -> None:
+    jobs.run("job-1", "print('x=1')")
+    first = jobs.client.call("WatchTrainingJobs", {})
+    assert first["Reset"]
+    assert [card["TrainingJobName"] for card in first["Jobs"]] == ["job-1"]
+    assert first["Counts"]["Completed"] == 1
+    second = jobs.client.call("WatchTrainingJobs", {"Cursor": first["Cursor"]})
+    assert (second["Reset"], second["Jobs"], second["Removed"]) == (False, [], [])
+    one = jobs.watch("job-1")
+    assert (one["Reset"], one["Ended"]) == (True, True)
+    assert [item["Name"] for item in one["Artifacts"]] == ["model.tar.gz"]
+    again = jobs.watch("job-1", one["Cursor"])
+    assert set(again) == {"Cursor", "Reset", "Ended"}
+    jobs.client.call("DeleteTrainingJob", {"TrainingJobName": "job-1"})
+    third = jobs.client.call("WatchTrainingJobs", {"Cursor": second["Cursor"]})
+    assert third["Removed"] == ["job-1"]
+
+
+def test_metrics_are_watched_as_they_come_and_never_twice(jobs: Jobs) -> None:
+    jobs.create(
+        "job-1",
+        "import os, pathlib, threading\n"
+        "print('loss=3', flush=True)\n"
+        "go = pathlib.Path(os.environ['GO'])\n"
+        "while not go.exists(): threading.Event().wait(0.05)\n"
+        "print('loss=2', flush=True)\n",
+        Environment={"GO": str(jobs.folder / "go")},
+        AlgorithmSpecification={
+            "TrainingImage": "python",
+            "MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.)"}],
+        },
+    )
+    seen: list[float] = []
+    cursor = None
+
+    def poll(count: int) -> bool:
+        nonlocal cursor
+        answer = jobs.watch("job-1", cursor)
+        cursor = answer["Cursor"]
+        for series in answer.get("Series", []):
+            seen.extend(series["Values"])
+        return len(seen) >= count
+
+    eventually(lambda: poll(1), timeout_s=60)
+    assert jobs.describe("job-1")["SecondaryStatus"] == "Training"
+    (jobs.folder / "go").touch()
+    jobs.wait("job-1")
+    eventually(lambda: poll(2), timeout_s=60)
+    assert seen == [3.0, 2.0]
+
+
+def test_a_second_job_is_compared_with_the_first_of_its_name(jobs: Jobs) -> None:
+    definitions = [{"Name": "auc", "Regex": r"auc=(\S+)"}]
+    for number, value in enumerate((0.5, 0.75), 1):
+        jobs.run(
+            f"cancer-{number}",
+            f"print('auc={value}')",
+            AlgorithmSpecification={"TrainingImage": "python", "MetricDefinitions": definitions},
+        )
+    objective = jobs.watch("cancer-2")["Card"]["Objective"]
+    assert (objective["Value"], objective["Baseline"], objective["Delta"]) == (
+        0.75,
+        "cancer-1",
+        0.25,
+    )
+
+
+def test_a_name_is_taken_once(jobs: Jobs) -> None:
+    jobs.run("job-1", "pass")
+    with pytest.raises(ResourceInUse, match="job-1"):
+        jobs.create("job-1", "pass")
+
+
+def test_a_job_that_is_not_there_is_not_found(jobs: Jobs) -> None:
+    for operation in ("StopTrainingJob", "WatchTrainingJob"):
+        with pytest.raises((ResourceNotFound, ValidationException)):
+            jobs.client.call(operation, {"TrainingJobName": "nobody"})
+
+
+def test_a_job_in_progress_is_not_deleted(jobs: Jobs) -> None:
+    jobs.create("job-1", "import threading; threading.Event().wait()")
+    with pytest.raises(ValidationException, match="stop it with StopTrainingJob"):
+        jobs.client.call("DeleteTrainingJob", {"TrainingJobName": "job-1"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "message"),
+    [
+        ({"Environment": {"JUPYTER_ML_PYTHON": "python"}}, ValidationException, "absolute path"),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.m5.huge"}},
+            ValidationException,
+            "'ml.m5.huge' is not known",
+        ),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.p4d.24xlarge"}},
+            ResourceLimitExceeded,
+            "GPU",
+        ),
+        ({"EnableNetworkIsolation": True}, ValidationException, "EnableNetworkIsolation"),
+        ({"CheckpointConfig": {"S3Uri": "s3://b/c"}}, ValidationException, "CheckpointConfig"),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "s3://elsewhere/x"}},
+            ValidationException,
+            "not in this workspace",
+        ),
+        (
+            {"HyperParameters": {"sagemaker_submit_directory": "s3://elsewhere/x.tar.gz"}},
+            ValidationException,
+            "not in this workspace",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused_at_once(
+    jobs: Jobs, request_: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        jobs.create("job-1", "pass", **request_)
+    assert jobs.client.call("ListTrainingJobs", {})["TrainingJobSummaries"] == []
+
+
+def test_lists_are_filtered_and_sorted(jobs: Jobs) -> None:
+    for name in ("b-1", "a-1"):
+        jobs.run(name, "pass")
+    jobs.run("b-2", "raise ValueError")
+
+    def names(**request: Any) -> list[str]:
+        found = jobs.client.call("ListTrainingJobs", request)["TrainingJobSummaries"]
+        return [job["TrainingJobName"] for job in found]
+
+    assert names() == ["b-2", "a-1", "b-1"]
+    assert names(SortBy="Name", SortOrder="Ascending") == ["a-1", "b-1", "b-2"]
+    assert names(StatusEquals="Failed") == ["b-2"]
+    assert names(NameContains="B-", MaxResults=1) == ["b-2"]
