@@ -195,6 +195,10 @@ class WaitTimeout(MLError):
 class UsageError(MLError):
     """A magic, command or call was used wrongly; shown without a traceback."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows instead of frames."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 _BY_CODE: dict[str, type[ServiceError]] = {
     error.code: error for error in ServiceError.__subclasses__()

@@ -137,7 +137,7 @@ class _Reader(ast.NodeVisitor):
         for name in inner.needed:
             self.read(name)
 
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815  (ast names them)
 
     # Statements that bind
 
@@ -167,7 +167,7 @@ class _Reader(ast.NodeVisitor):
             if alias.name != "*":
                 self.bind(alias.asname or alias.name.partition(".")[0])
 
-    visit_ImportFrom = visit_Import
+    visit_ImportFrom = visit_Import  # noqa: N815  (ast names them)
 
     def _function(self, node: Function) -> None:
         for decorator in node.decorator_list:
@@ -178,7 +178,7 @@ class _Reader(ast.NodeVisitor):
         self.bind(node.name)
         self.deferred[node.name] = _free(node.args, node.body) - {node.name}
 
-    visit_FunctionDef = visit_AsyncFunctionDef = _function
+    visit_FunctionDef = visit_AsyncFunctionDef = _function  # noqa: N815  (ast names them)
 
     def visit_arguments(self, node: ast.arguments) -> None:
         for default in [*node.defaults, *node.kw_defaults]:
@@ -233,7 +233,7 @@ class _Reader(ast.NodeVisitor):
         with self.maybe():
             self.block(node.orelse)
 
-    visit_For = visit_AsyncFor = _for
+    visit_For = visit_AsyncFor = _for  # noqa: N815  (ast names them)
 
     def visit_While(self, node: ast.While) -> None:
         self.visit(node.test)
@@ -249,7 +249,7 @@ class _Reader(ast.NodeVisitor):
                 self.visit(item.optional_vars)
         self.block(node.body)
 
-    visit_With = visit_AsyncWith = _with
+    visit_With = visit_AsyncWith = _with  # noqa: N815  (ast names them)
 
     def visit_Try(self, node: ast.Try | ast.TryStar) -> None:
         for handler in node.handlers:
@@ -260,7 +260,7 @@ class _Reader(ast.NodeVisitor):
         self._either([[*node.body, *node.orelse], *handlers], caught)
         self.block(node.finalbody)
 
-    visit_TryStar = visit_Try
+    visit_TryStar = visit_Try  # noqa: N815  (ast names them)
 
     def _either(self, paths: list[list[ast.stmt]], caught: Iterable[str] = ()) -> None:
         """Visit alternatives; what all of them define is defined afterwards.

@@ -62,7 +62,7 @@ class Unpickler(pickle.Unpickler):
         return value
 
 
-class TooLarge(Exception):  # noqa: N818  (the size is a fact, not an error of the program)
+class TooLarge(Exception):
     """More was written than the limit allows."""
 
 

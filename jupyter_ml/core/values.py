@@ -16,6 +16,7 @@ import json
 import linecache
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import types
@@ -29,7 +30,7 @@ from jupyter_ml.core.names import needed_names
 from jupyter_ml.core.pickles import CountedFile, Pickler, TooLarge, Unpickler, too_large, why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 FORMAT = "jupyter_ml.values/1"
 MANIFEST = "manifest.json"
@@ -91,6 +92,7 @@ def save(
     *,
     max_bytes: int = MAX_BYTES,
     max_total_bytes: int = MAX_TOTAL_BYTES,
+    withhold: Callable[[str, object], str | None] | None = None,
 ) -> list[Problem]:
     """Save named values to a folder; what cannot be saved is left out and named.
 
@@ -102,6 +104,9 @@ def save(
         Where to; made if need be. Earlier content saved there is replaced.
     max_bytes, max_total_bytes
         Largest size of one value and of all, in bytes.
+    withhold
+        Says why a global that a function uses must stay here, or None when it may go. Values
+        that were asked for by name are not put to it.
 
     Returns
     -------
@@ -114,7 +119,7 @@ def save(
         The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    saving = _Saving(folder, max_bytes, max_total_bytes)
+    saving = _Saving(folder, max_bytes, max_total_bytes, withhold)
     for name, value in values.items():
         saving.add(name, value, implicit=False)
     manifest = {
@@ -228,8 +233,15 @@ def _cause(error: Exception) -> str:
 class _Saving:
     """One call of `save`: what was written so far, what failed, what is left of the total."""
 
-    def __init__(self, folder: Path, max_bytes: int, max_total_bytes: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        max_bytes: int,
+        max_total_bytes: int,
+        withhold: Callable[[str, object], str | None] | None,
+    ) -> None:
         self.folder = folder
+        self.withhold = withhold or _nothing
         self.max_bytes = max_bytes
         self.left = max_total_bytes
         self.entries: dict[str, Entry] = {}
@@ -246,6 +258,10 @@ class _Saving:
                 self.entries[name] = replace(self.entries[name], implicit=False)
             return
         self._seen[name] = value
+        withheld = self.withhold(name, value) if implicit else None
+        if withheld:
+            self.problems.append(Problem(name, withheld))
+            return
         try:
             entry = self._entry(name, value, implicit=implicit)
         except LookupError as error:
@@ -321,19 +337,23 @@ class _Saving:
         return counted.size, counted.digest.hexdigest(), pickler.definitions
 
 
+def _nothing(_name: str, _value: object) -> None:
+    return None
+
+
 def describe(value: Any) -> str | None:
     """Return a few words on a value for a list of inputs; never the content of a text.
 
     Returns
     -------
     str or None
-        The number itself, a shape (``"455 × 31"``), a length, or None.
+        The number itself, a shape, a length, or None.
     """
     if value is None or isinstance(value, bool | int | float):
         return repr(value)[:60]
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and all(isinstance(length, int) for length in shape):
-        return " × ".join(str(length) for length in shape) or None
+        return " \u00d7 ".join(str(length) for length in shape) or None
     if isinstance(value, str | bytes | list | tuple | dict | set | frozenset):
         return f"length {len(value)}"
     return None
@@ -346,3 +366,34 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(temporary).replace(path)
+
+
+def amend(source: Path, changes: Mapping[str, object], folder: Path) -> list[Problem]:
+    """Save what another folder holds, with some values changed; the rest is not read.
+
+    Parameters
+    ----------
+    source
+        A folder that `save` wrote.
+    changes
+        New values by name.
+    folder
+        Where to.
+
+    Returns
+    -------
+    list of Problem
+        Changed values that cannot be saved.
+    """
+    problems = save(changes, folder)
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    changed = {entry.name: entry for entry in entries(folder)}
+    merged = {name: entry for name, entry in changed.items() if entry.implicit}
+    for entry in entries(source):
+        merged[entry.name] = changed.get(entry.name, entry)
+        if entry.name not in changed and entry.file:
+            shutil.copyfile(source / entry.file, folder / entry.file)
+    merged.update(changed)
+    manifest["values"] = [asdict(entry) for entry in merged.values()]
+    _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+    return problems

@@ -29,7 +29,7 @@ class Notebook:
         self.count += 1
         file = f"<cell {id(self)}-{self.count}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        exec(compile(source, file, "exec"), self.names)  # noqa: S102
+        exec(compile(source, file, "exec"), self.names)
 
     def pick(self, *names):
         return {name: self.names[name] for name in names}
@@ -115,7 +115,7 @@ def test_lambdas_with_a_name_and_cached_functions_travel(tmp_path, notebook):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("value = open('/dev/null')", "open file"),
+        ("import sys\nvalue = sys.__stdin__", "open file"),
         ("value = (i for i in range(3))", "generator"),
         ("import threading\nvalue = {'lock': threading.Lock()}", "holds a lock"),
         ("value = [lambda x: x]", "lambda within an expression"),
@@ -143,6 +143,15 @@ def test_a_global_that_a_function_needs_and_that_cannot_be_sent_is_named(tmp_pat
     assert problem.name == "guard"
 
 
+def test_a_global_that_is_withheld_is_named_and_not_sent(tmp_path, notebook):
+    notebook.run("key = 'k'\ndef go():\n    return key")
+    (problem,) = values.save(
+        notebook.pick("go"), tmp_path, withhold=lambda name, _: "secret" if name == "key" else None
+    )
+    assert (problem.name, problem.reason) == ("key", "secret")
+    assert values.save(notebook.pick("go", "key"), tmp_path) == []
+
+
 def test_a_value_over_the_limit_is_refused_and_leaves_no_file(tmp_path):
     (problem,) = values.save({"big": np.zeros(10_000)}, tmp_path, max_bytes=1000)
     assert "1,000 bytes" in problem.reason
@@ -160,7 +169,7 @@ def test_size_and_digest_of_every_value_are_recorded(tmp_path):
     values.save({"depth": 3, "table": np.zeros((4, 2)), "secret": "s3cr3t"}, tmp_path)
     by_name = {entry.name: entry for entry in values.entries(tmp_path)}
     assert by_name["depth"].detail == "3"
-    assert by_name["table"].detail == "4 × 2"
+    assert by_name["table"].detail == "4 \u00d7 2"
     assert by_name["table"].bytes == (tmp_path / by_name["table"].file).stat().st_size
     assert len(by_name["table"].sha256) == 64
     assert "s3cr3t" not in (tmp_path / "manifest.json").read_text()
@@ -243,3 +252,15 @@ def test_saving_from_threads_does_not_mix_folders(tmp_path):
     for thread in threads:
         thread.join()
     assert [loaded(tmp_path / str(n))["n"] for n in range(8)] == list(range(8))
+
+
+def test_changing_a_value_leaves_the_digests_of_the_others_alone(tmp_path):
+    values.save({"frame": pd.DataFrame({"a": ["x", "y"]}), "depth": 3}, tmp_path / "old")
+    assert values.amend(tmp_path / "old", {"depth": 5}, tmp_path / "new") == []
+    old, new = (
+        {entry.name: entry.sha256 for entry in values.entries(tmp_path / name)}
+        for name in ("old", "new")
+    )
+    assert old["frame"] == new["frame"]
+    assert old["depth"] != new["depth"]
+    assert loaded(tmp_path / "new")["depth"] == 5

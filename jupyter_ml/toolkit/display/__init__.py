@@ -1,0 +1,1 @@
+"""How objects look in a notebook: live panel, static HTML and plain text in one mime bundle."""

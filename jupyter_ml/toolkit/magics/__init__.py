@@ -1,0 +1,1 @@
+"""`%ml VERB` and `%%ml VERB`: the verbs of the command line, in a cell."""

@@ -1,0 +1,84 @@
+"""Numbered names: a cell that runs again makes `cancer-2`, never an error."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.client import paginate
+from jupyter_ml.contract.errors import ResourceInUse, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from jupyter_ml.client import Client
+
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+_LONGEST = 57  # 63 of SageMaker, less "-99999"
+_TRIES = 100
+
+
+def checked(name: str) -> str:
+    """Return the name when SageMaker would take it with a number behind it.
+
+    Raises
+    ------
+    UsageError
+        It has other characters than letters, digits and hyphens, or is too long; proposes one.
+    """
+    if _NAME.fullmatch(name) and len(name) <= _LONGEST:
+        return name
+    better = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")[:_LONGEST].strip("-")
+    hint = f" Try {better!r}." if better else ""
+    msg = (
+        f"{name!r} cannot be a name: letters, digits and single hyphens between them, "
+        f"at most {_LONGEST} of them.{hint}"
+    )
+    raise UsageError(msg)
+
+
+def last_number(base: str, taken: Iterable[str]) -> int:
+    """Return the highest N of the names `base-N`, or 0."""
+    pattern = re.compile(re.escape(base) + r"-([1-9]\d*)")
+    found = (pattern.fullmatch(name) for name in taken)
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+def numbered(client: Client, kind: str, base: str) -> list[str]:
+    """Return the names of the resources `base-N` that exist, lowest number first.
+
+    Parameters
+    ----------
+    client
+        Of the workspace to look in.
+    kind
+        `"TrainingJob"`, `"TrialComponent"`, `"Model"` ...; needs a List operation.
+    base
+        The name without its number.
+    """
+    pages: dict[str, Any] = {"TrialComponent": {}}.get(kind, {"NameContains": f"{base}-"})
+    items = paginate(client, f"List{kind}s", pages, _SUMMARIES.get(kind, f"{kind}Summaries"))
+    names = [item[f"{kind}Name"] for item in items]
+    ours = [name for name in names if last_number(base, [name])]
+    return sorted(ours, key=lambda name: last_number(base, [name]))
+
+
+def create_numbered(client: Client, kind: str, base: str, create: Callable[[str], object]) -> str:
+    """Create a resource under the next free number; return its name.
+
+    Somebody else may take the number first; then the next one is tried.
+    """
+    taken = numbered(client, kind, checked(base))
+    number = last_number(base, taken)
+    for _ in range(_TRIES):
+        number += 1
+        try:
+            create(f"{base}-{number}")
+        except ResourceInUse:
+            continue
+        return f"{base}-{number}"
+    msg = f"{_TRIES} numbers after {base}-{number - _TRIES} are taken; choose another name."
+    raise ResourceInUse(msg)
+
+
+_SUMMARIES = {"Model": "Models", "Endpoint": "Endpoints", "EndpointConfig": "EndpointConfigs"}

@@ -1,0 +1,107 @@
+"""Runs outside of jobs: what `with ml.run(...)` creates and ends."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.core.metrics import scan
+from jupyter_ml.toolkit import session
+from jupyter_ml.toolkit.naming import create_numbered
+from jupyter_ml.toolkit.notebook import shell
+from jupyter_ml.toolkit.provenance import provenance
+from jupyter_ml.toolkit.secrets import HIDDEN, why_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from jupyter_ml.client import Client
+
+_LONGEST_MESSAGE = 1024
+
+
+class Run:
+    """A run that was begun with `ml.run`.
+
+    Parameters
+    ----------
+    name
+        Its full name, such as `baseline-1`.
+    client
+        Of the workspace that it belongs to.
+    folder
+        Where its metrics are written.
+    """
+
+    def __init__(self, name: str, client: Client, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"Run({self.name!r})"
+
+    def metrics(self) -> pd.DataFrame:
+        """Return what was logged: one row per step, one column per metric."""
+        from jupyter_ml.toolkit.tables import metric_frame  # noqa: PLC0415  (loads pandas)
+
+        frame: pd.DataFrame = metric_frame([series.to_wire() for series in scan(self.folder).values()])
+        return frame
+
+    def end(self, status: str, error: BaseException | None = None) -> None:
+        """Note that the run has ended, and how."""
+        state = {"PrimaryStatus": status}
+        if error is not None:
+            state["Message"] = f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE]
+        self._client.call(
+            "UpdateTrialComponent",
+            {"TrialComponentName": self.name, "Status": state, "EndTime": time.time()},
+        )
+
+
+def begin(name: str, parameters: Mapping[str, Any]) -> Run:
+    """Create a run under the next number of a name, with where it comes from."""
+    client = session.client()
+    workspace = session.workspace_of(client)
+    given = {key: _parameter(key, value) for key, value in parameters.items()}
+
+    def create(numbered: str) -> None:
+        client.call(
+            "CreateTrialComponent",
+            {
+                "TrialComponentName": numbered,
+                "DisplayName": numbered,
+                "Status": {"PrimaryStatus": "InProgress"},
+                "StartTime": time.time(),
+                "Parameters": given,
+            },
+        )
+
+    begun = create_numbered(client, "TrialComponent", name, create)
+    folder = workspace.run_dir(begun)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = json.dumps(provenance(_cell_source()))
+    (folder / "provenance.json").write_text(record, encoding="utf-8")
+    return Run(begun, client, folder)
+
+
+def _cell_source() -> str:
+    """Return the text of the cell that runs now; empty outside of IPython."""
+    ip = shell()
+    if ip is None:
+        return ""
+    cells = ip.user_ns.get("In") or [""]
+    return str(cells[-1])
+
+
+def _parameter(name: str, value: Any) -> dict[str, Any]:
+    if why_secret(name, value):
+        return {"StringValue": HIDDEN}
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return {"NumberValue": float(value)}
+    return {"StringValue": value if isinstance(value, str) else repr(value)}

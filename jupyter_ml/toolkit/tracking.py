@@ -1,0 +1,187 @@
+"""Logging metrics and progress from any process, and runs outside of jobs.
+
+In a job the folder of its run stands in `JUPYTER_ML_RUN_DIR`. Only the standard library is
+imported, because user code calls this in any interpreter.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
+from jupyter_ml.contract.errors import MLError
+from jupyter_ml.core.metrics import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+RUN_DIR = "JUPYTER_ML_RUN_DIR"
+ATTEMPT_DIR = "JUPYTER_ML_ATTEMPT_DIR"
+_PROGRESS_EVERY_S = 0.2
+
+_active: contextvars.ContextVar[Writer | None] = contextvars.ContextVar("run", default=None)
+_lock = threading.Lock()
+_writers: dict[str, Writer] = {}
+_progressed: dict[str, float] = {}
+
+
+def log(
+    metrics: Mapping[str, SupportsFloat] | None = None,
+    *,
+    step: int | None = None,
+    **values: SupportsFloat,
+) -> None:
+    """Log metrics of the current run: `ml.log(auc=0.99)`, `ml.log({"val/loss": x}, step=3)`.
+
+    Parameters
+    ----------
+    metrics
+        Values by name, for names that are no Python words.
+    step
+        Where on the x axis; by default each metric counts its own points from 0.
+    **values
+        More values, by name.
+
+    Raises
+    ------
+    TypeError
+        A value is not a number; names the metric.
+    MLError
+        No run is active here.
+    """
+    numbers = {name: _number(name, value) for name, value in {**(metrics or {}), **values}.items()}
+    writer = _writer()
+    now = time.time()
+    for name, number in numbers.items():
+        writer.log(name, number, step, now)
+
+
+def progress(current: float, total: float | None = None, *, label: str | None = None) -> None:
+    """Say how far the work is: `ml.progress(epoch + 1, epochs)`.
+
+    Parameters
+    ----------
+    current
+        How much is done, in the unit of `total`.
+    total
+        How much there is to do; None when nobody knows.
+    label
+        What is being done, in a word or two.
+
+    Notes
+    -----
+    In a job this goes to the job's page; elsewhere it is written to the terminal or the cell.
+    """
+    folder = os.environ.get(ATTEMPT_DIR)
+    finished = total is not None and current >= total
+    now = time.time()
+    with _lock:
+        last = _progressed.get(folder or "", 0.0)
+        if not finished and now - last < _PROGRESS_EVERY_S:
+            return
+        _progressed[folder or ""] = now
+    fraction = min(max(current / total, 0.0), 1.0) if total else None
+    if folder is None:
+        share = f"{fraction:4.0%} " if fraction is not None else ""
+        text = f"\r{share}{current:g}{f'/{total:g}' if total else ''} {label or ''}".rstrip()
+        sys.stdout.write(text + ("\n" if finished else ""))
+        sys.stdout.flush()
+        return
+    state = {
+        "current": current,
+        "total": total,
+        "fraction": fraction,
+        "label": label,
+        "time": now,
+    }
+    handle, temporary = tempfile.mkstemp(prefix=".progress-", dir=folder)
+    with os.fdopen(handle, "w") as file:
+        json.dump(state, file)
+    Path(temporary).replace(Path(folder) / "progress.json")
+
+
+@contextmanager
+def run(name: str, **parameters: Any) -> Iterator[Any]:
+    """Record a run around a block: `with ml.run("baseline", depth=3) as run: ml.log(auc=...)`.
+
+    Parameters
+    ----------
+    name
+        Runs of one name are numbered: `baseline-1`, `baseline-2` ...
+    **parameters
+        Recorded as the run's parameters.
+
+    Yields
+    ------
+    Run
+        With `name` and `metrics()`.
+
+    Raises
+    ------
+    MLError
+        A job is a run already; log in it without this.
+    """
+    if os.environ.get(RUN_DIR):
+        msg = "A job is a run already; call ml.log in it, without ml.run around."
+        raise MLError(msg)
+    from jupyter_ml.toolkit.runs import begin  # noqa: PLC0415  (needs the client)
+
+    begun = begin(name, parameters)
+    writer = Writer(begun.folder)
+    token = _active.set(writer)
+    try:
+        yield begun
+    except BaseException as error:
+        writer.close()
+        begun.end("Stopped" if isinstance(error, KeyboardInterrupt) else "Failed", error)
+        raise
+    else:
+        writer.close()
+        begun.end("Completed")
+    finally:
+        _active.reset(token)
+
+
+@contextmanager
+def logging_to(folder: Path) -> Iterator[None]:
+    """Send what is logged inside the block to a folder, whatever run is active."""
+    writer = Writer(folder)
+    token = _active.set(writer)
+    try:
+        yield
+    finally:
+        writer.close()
+        _active.reset(token)
+
+
+def _writer() -> Writer:
+    active = _active.get()
+    if active is not None:
+        return active
+    folder = os.environ.get(RUN_DIR)
+    if not folder:
+        msg = (
+            "No run is active here, so nothing would keep this. Log in a cell that starts with "
+            "%%ml train, in a job's script, or inside `with ml.run(name):`."
+        )
+        raise MLError(msg)
+    with _lock:
+        if folder not in _writers:
+            _writers[folder] = Writer(folder)
+        return _writers[folder]
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        msg = f"Metric {name!r} must be a number, not {type(value).__name__} {value!r:.60}."
+        raise TypeError(msg) from None
