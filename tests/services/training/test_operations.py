@@ -17,6 +17,7 @@ from jupyter_ml.contract.errors import (
     ValidationException,
 )
 from jupyter_ml.contract.members import audit_members
+from jupyter_ml.core import values
 from jupyter_ml.services.training.members import MEMBERS
 from jupyter_ml.testing import eventually, fresh_settings
 
@@ -403,3 +404,110 @@ def test_lists_are_filtered_and_sorted(jobs: Jobs) -> None:
     assert names(SortBy="Name", SortOrder="Ascending") == ["a-1", "b-1", "b-2"]
     assert names(StatusEquals="Failed") == ["b-2"]
     assert names(NameContains="B-", MaxResults=1) == ["b-2"]
+
+
+def test_a_job_waits_for_capacity_and_can_be_stopped_there(jobs: Jobs) -> None:
+    jobs.client.call("ListTrainingJobs", {})
+    cpus = jobs.client.call("GetWorkspace", {})["Cpus"]
+    table = {"ml.whole": {"cpus": cpus, "memory_gb": 0.5}}
+    (jobs.client.settings.workspace / "instance_types.json").write_text(json.dumps(table))
+    whole = {"InstanceType": "ml.whole", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    for number in (1, 2):
+        jobs.create(
+            f"job-{number}", "import threading; threading.Event().wait()", ResourceConfig=whole
+        )
+    job = jobs.describe("job-2")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("InProgress", "Pending")
+    watched = jobs.client.call("WatchTrainingJobs", {})
+    assert (watched["Counts"]["InProgress"], watched["Counts"]["Queued"]) == (1, 1)
+    assert watched["Jobs"][0]["QueuePosition"] == 1
+    assert watched["Jobs"][0]["StatusMessage"] == "Waiting for capacity"
+    jobs.client.call("StopTrainingJob", {"TrainingJobName": "job-2"})
+    job = jobs.wait("job-2")
+    assert (job["TrainingJobStatus"], _statuses(job)[0]) == ("Stopped", "Pending")
+    assert "TrainingStartTime" not in job
+    assert job["BillableTimeInSeconds"] == 0
+
+
+def test_a_lost_attempt_is_started_again_where_that_is_wished(jobs: Jobs) -> None:
+    jobs.create(
+        "job-1",
+        "import os, pathlib, threading\n"
+        "go = pathlib.Path(os.environ['GO'])\n"
+        "print('n=1', flush=True)\n"
+        "if not go.exists(): threading.Event().wait()\n",
+        Environment={"GO": str(jobs.folder / "go")},
+        RetryStrategy={"MaximumRetryAttempts": 1},
+        AlgorithmSpecification={
+            "TrainingImage": "python",
+            "MetricDefinitions": [{"Name": "n", "Regex": "n=(.)"}],
+        },
+    )
+    eventually(lambda: jobs.watch("job-1").get("Series"), timeout_s=60)
+    (jobs.folder / "go").touch()
+    attempt = jobs.client.runtime.workspace.work_dir("TrainingJob", "job-1", 1)
+    pid = int(json.loads((attempt / "shim.json").read_text())["identity"].split(":")[1])
+    os.kill(pid, signal.SIGKILL)
+    job = jobs.wait("job-1")
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert "Restarting" in _statuses(job)
+    assert jobs.watch("job-1")["Card"]["Attempt"] == 2
+
+
+def test_an_attempt_that_is_lost_for_good_is_no_fault_of_the_program(jobs: Jobs) -> None:
+    jobs.create(
+        "job-1",
+        "import threading; print('n=1', flush=True); threading.Event().wait()",
+        AlgorithmSpecification={
+            "TrainingImage": "python",
+            "MetricDefinitions": [{"Name": "n", "Regex": "n=(.)"}],
+        },
+    )
+    eventually(lambda: jobs.watch("job-1").get("Series"), timeout_s=60)
+    attempt = jobs.client.runtime.workspace.work_dir("TrainingJob", "job-1", 1)
+    pid = int(json.loads((attempt / "shim.json").read_text())["identity"].split(":")[1])
+    os.kill(pid, signal.SIGKILL)
+    job = jobs.wait("job-1")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("InternalServerError: Its supervisor was killed")
+    assert "RetryStrategy" in jobs.watch("job-1")["Failure"]["Advice"]
+
+
+def test_a_cell_runs_as_a_job_with_its_variables_and_origin(jobs: Jobs) -> None:
+    sent = jobs.folder / "notebook"
+    assert values.save({"numbers": [1, 2, 3]}, sent) == []
+    origin = {
+        "notebook": "lab.ipynb",
+        "cell_id": "abc",
+        "inputs": [{"name": "numbers", "kind": "list", "sha256": "00", "bytes": 10}],
+    }
+    uri = jobs.source(
+        {
+            "cell.py": "total = sum(numbers)\n1 / (total - 6)\n",
+            ".jupyter_ml/cell.json": json.dumps({"inputs": ["numbers"], "outputs": ["total"]}),
+            ".jupyter_ml/provenance.json": json.dumps(origin),
+        }
+    )
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": jobs.artifacts.put_cached(sent)}}
+    jobs.client.call(
+        "CreateTrainingJob",
+        {
+            "TrainingJobName": "cell-1",
+            "HyperParameters": {
+                "sagemaker_program": "cell.py",
+                "sagemaker_submit_directory": uri,
+            },
+            "InputDataConfig": [{"ChannelName": "notebook", "DataSource": source}],
+        },
+    )
+    job = jobs.wait("cell-1")
+    assert job["FailureReason"] == "AlgorithmError: ZeroDivisionError: division by zero"
+    watched = jobs.watch("cell-1")
+    (frame,) = watched["Failure"]["Frames"]
+    assert (frame["File"], frame["Line"], frame["InCell"]) == ("cell.py", 2, True)
+    assert watched["Card"]["Origin"] == {
+        "Kind": "cell",
+        "Notebook": "lab.ipynb",
+        "CellId": "abc",
+    }
+    assert watched["Inputs"] == [{"Name": "numbers", "Kind": "list", "Sha256": "00", "Bytes": 10}]
