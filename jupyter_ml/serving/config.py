@@ -38,7 +38,7 @@ class ServeConfig:
     interpreter
         Python of the model's workers; `None` is this process's own.
     token
-        What a caller must send as `Authorization: Bearer`.
+        What a caller must send as `Authorization: Bearer`; the file `token` holds it for them.
     tick
         Command to run once the endpoint is ready, so that it is noticed at once.
     """
@@ -102,11 +102,16 @@ class ServeConfig:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` to `path` so that a reader sees all of it or nothing."""
+    """Write `value` to `path`; see `write_text`."""
+    write_text(path, json.dumps(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file for its owner alone, so that a reader sees all of it or nothing."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump(value, file)
+        file.write(text)
     temporary.replace(path)
 
 

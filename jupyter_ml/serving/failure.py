@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _OWN = str(Path(__file__).parent)
 
@@ -22,9 +25,10 @@ def failure_of(error: BaseException, doing: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `Reason`, `Message`, `ExceptionType`, `Frames` (innermost last, ours left out while
-        there are others) and `Traceback`.
+        `Reason`, `Message`, `ExceptionType`, `Frames` (innermost last, from where our code called
+        theirs) and `Traceback`.
     """
+    theirs = _after_ours(error.__traceback__)
     frames = [
         {
             "File": frame.filename,
@@ -33,15 +37,25 @@ def failure_of(error: BaseException, doing: str) -> dict[str, Any]:
             "Code": frame.line or "",
             "InCell": False,
         }
-        for frame in traceback.extract_tb(error.__traceback__)
+        for frame in traceback.extract_tb(theirs)
     ]
-    theirs = [frame for frame in frames if not str(frame["File"]).startswith(_OWN)]
     return {
         "Reason": "ModelError",
         "Message": f"{doing} failed: {type(error).__name__}: {error}",
         "ExceptionType": type(error).__name__,
-        "Frames": theirs or frames,
+        "Frames": frames,
         "Source": [],
         "LogTail": [],
-        "Traceback": "".join(traceback.format_exception(error)),
+        "Traceback": "".join(traceback.format_exception(error.with_traceback(theirs))),
     }
+
+
+def _after_ours(entry: TracebackType | None) -> TracebackType | None:
+    """Return the part of a traceback that begins where our code called theirs, else all of it."""
+    start = found = entry
+    while entry is not None:
+        if entry.tb_frame.f_code.co_filename.startswith(_OWN) and entry.tb_next is not None:
+            found = entry.tb_next
+        entry = entry.tb_next
+    is_ours = found is not None and found.tb_frame.f_code.co_filename.startswith(_OWN)
+    return start if is_ours else found

@@ -18,7 +18,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.serving.app import App, Backend
-from jupyter_ml.serving.config import ServeConfig, write_json
+from jupyter_ml.serving.config import ServeConfig, write_json, write_text
 from jupyter_ml.serving.failure import failure_of
 from jupyter_ml.serving.loading import load
 from jupyter_ml.serving.stats import Stats
@@ -41,6 +41,7 @@ def serve(attempt_dir: Path) -> int:
         (attempt_dir / name).unlink(missing_ok=True)
     try:
         config = ServeConfig.read(attempt_dir)
+        write_text(attempt_dir / "token", config.token)
         config.unpack()
         return _run(config)
     except WorkerFailedError as error:

@@ -234,7 +234,7 @@ class WorkerPool:
         worker = Worker()
         self._all.add(worker)
         interpreter = self._config.interpreter or sys.executable
-        await worker.start(interpreter, _environment(self._config.workers))
+        await worker.start(interpreter, _environment(self._config))
         return worker
 
     async def _admit(self, worker: Worker) -> None:
@@ -273,9 +273,13 @@ def _started(worker: Worker) -> dict[str, Any]:
         raise WorkerFailedError({**failure, **empty}) from error
 
 
-def _environment(workers: int) -> dict[str, str]:
+def _environment(config: ServeConfig) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if key != "JUPYTER_ML_LISTEN_FD"}
+    if config.interpreter is not None:
+        # It names packages of this interpreter, which another one must not import.
+        environment.pop("PYTHONPATH", None)
+    environment.update(config.environment)
     for name in _THREADS:
         if environment.get(name, "").isdigit():
-            environment[name] = str(max(1, int(environment[name]) // workers))
+            environment[name] = str(max(1, int(environment[name]) // config.workers))
     return environment

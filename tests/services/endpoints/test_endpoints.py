@@ -1,0 +1,387 @@
+"""Endpoints through a client, with real processes: deployed, invoked, updated, failed, deleted."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import stat
+import tarfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import GradientBoostingClassifier
+
+from jupyter_ml.client import LocalClient
+from jupyter_ml.contract.errors import (
+    ModelError,
+    ModelNotReadyException,
+    NotImplementedException,
+    ServiceUnavailable,
+    ValidationException,
+)
+from jupyter_ml.core.context import Context
+from jupyter_ml.core.runtime import Principal
+from jupyter_ml.services.endpoints.generations import STARTUP_TIMER
+from jupyter_ml.testing import eventually, fresh_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+START_S = 60
+DATA = load_breast_cancer(as_frame=True)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[LocalClient]:
+    """A client of a fresh workspace; its endpoints end with the test."""
+    client = LocalClient(fresh_settings(tmp_path))
+    yield client
+    for endpoint in client.call("ListEndpoints", {"MaxResults": 100})["Endpoints"]:
+        client.call("DeleteEndpoint", {"EndpointName": endpoint["EndpointName"]})
+    eventually(lambda: (client.attend(), not live(client))[1], timeout_s=START_S)
+
+
+def live(client: LocalClient) -> list[Any]:
+    """Return the attempts that have not ended."""
+    with Context(client.runtime, Principal("tester", "test")).reading() as ctx:
+        return ctx.live_attempts()
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model.tar.gz as a training job writes it."""
+    folder = tmp_path_factory.mktemp("model")
+    model = GradientBoostingClassifier(n_estimators=5, random_state=0).fit(DATA.data, DATA.target)
+    joblib.dump(model, folder / "model.joblib")
+    manifest = {
+        "format": "joblib",
+        "file": "model.joblib",
+        "features": list(DATA.data.columns),
+        "libraries": {"scikit-learn": "0.1"},
+        "sample": {"columns": list(DATA.data.columns), "data": [DATA.data.iloc[0].tolist()]},
+    }
+    (folder / "jupyter_ml.json").write_text(json.dumps(manifest))
+    return pack(folder)
+
+
+def pack(folder: Path) -> Path:
+    """Return a folder as model.tar.gz."""
+    target = folder.with_suffix(".tar.gz")
+    with tarfile.open(target, "w:gz") as tar:
+        tar.add(folder, ".")
+    return target
+
+
+def scripted(folder: Path, text: str) -> Path:
+    """Return a model.tar.gz that holds this inference script."""
+    (folder / "code").mkdir(parents=True)
+    (folder / "code" / "inference.py").write_text(text)
+    return pack(folder)
+
+
+def configure(client: LocalClient, name: str, data: Path, **variant: Any) -> None:
+    """Create a model and an endpoint configuration of the same name."""
+    environment = variant.pop("Environment", {})
+    container = {"ModelDataUrl": str(data), "Environment": environment}
+    client.call("CreateModel", {"ModelName": name, "PrimaryContainer": container})
+    variant = {"VariantName": "AllTraffic", "ModelName": name, **variant}
+    client.call(
+        "CreateEndpointConfig", {"EndpointConfigName": name, "ProductionVariants": [variant]}
+    )
+
+
+def deploy(client: LocalClient, name: str, data: Path, **variant: Any) -> None:
+    """Create an endpoint with all that it needs; it is still being created afterwards."""
+    configure(client, name, data, **variant)
+    client.call("CreateEndpoint", {"EndpointName": name, "EndpointConfigName": name})
+
+
+def status(client: LocalClient, name: str) -> dict[str, Any]:
+    """Return the description of an endpoint."""
+    return client.call("DescribeEndpoint", {"EndpointName": name})
+
+
+def wait(client: LocalClient, name: str, wanted: str = "InService") -> dict[str, Any]:
+    """Wait for a status, as the toolkit's waiters do; return the description."""
+
+    def reached() -> bool:
+        client.attend()
+        return status(client, name)["EndpointStatus"] == wanted
+
+    eventually(reached, timeout_s=START_S, poll_s=0.1)
+    return status(client, name)
+
+
+def invoke(client: LocalClient, name: str, body: Any, **members: Any) -> Any:
+    """Return the parsed body of an answer."""
+    answer = client.call(
+        "InvokeEndpoint",
+        {
+            "EndpointName": name,
+            "Body": json.dumps(body),
+            "ContentType": "application/json",
+            **members,
+        },
+    )
+    return json.loads(answer["Body"])
+
+
+def test_an_endpoint_is_in_service_only_when_it_answers(client: LocalClient, archive: Path) -> None:
+    deploy(client, "cancer", archive)
+    described = status(client, "cancer")
+    assert described["EndpointStatus"] == "Creating"
+    with pytest.raises(ModelNotReadyException, match="still being created"):
+        invoke(client, "cancer", [])
+    described = wait(client, "cancer")
+    assert described["EndpointConfigName"] == "cancer"
+    (variant,) = described["ProductionVariants"]
+    assert (variant["VariantName"], variant["CurrentInstanceCount"]) == ("AllTraffic", 1)
+    rows = DATA.data.iloc[:3]
+    answer = invoke(client, "cancer", rows.to_dict("split"))
+    assert answer == {"predictions": [0, 0, 0]}
+
+
+def test_what_is_watched_is_what_happened(client: LocalClient, archive: Path) -> None:
+    deploy(client, "cancer", archive)
+    wait(client, "cancer")
+    snapshot = client.call("WatchEndpoints")
+    assert snapshot["Reset"] is True
+    (card,) = snapshot["Endpoints"]
+    assert (card["ModelName"], card["EndpointStatus"]) == ("cancer", "InService")
+    invoke(client, "cancer", [DATA.data.iloc[0].tolist()])
+    with pytest.raises(ModelError):
+        invoke(client, "cancer", [[1]])
+
+    def delta() -> Any:
+        return client.call("WatchEndpoints", {"Cursor": snapshot["Cursor"]})
+
+    eventually(lambda: delta()["Endpoints"] and delta()["Endpoints"][0]["Requests"] == 2)
+    (card,) = delta()["Endpoints"]
+    assert delta()["Reset"] is False
+    assert (card["Errors4xx"], card["RequestsPerMinute"], sum(card["Sparkline"])) == (1, 2, 2)
+    assert card["Workers"] == {"Desired": 1, "Current": 1}
+    full = client.call("WatchEndpoint", {"EndpointName": "cancer"})
+    assert full["SelfTest"]["Passed"] is True
+    assert full["Checks"][0]["Library"] == "scikit-learn"
+    assert [column["Name"] for column in full["Schema"]["Columns"]] == list(DATA.data.columns)
+    assert invoke(client, "cancer", json.loads(full["Schema"]["SampleRequest"]))
+    assert sum(interval["Requests"] for interval in full["Intervals"]) == 2
+    client.call("DeleteEndpoint", {"EndpointName": "cancer"})
+    assert delta()["Removed"] == ["cancer"]
+
+
+def test_the_direct_url_wants_the_token_of_its_owner(client: LocalClient, archive: Path) -> None:
+    deploy(client, "cancer", archive)
+    wait(client, "cancer")
+    (card,) = client.call("WatchEndpoints")["Endpoints"]
+    token_file = Path(card["TokenFile"])
+    assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(token_file.parent.stat().st_mode) == 0o700
+    port = int(card["Url"].split(":")[2].split("/")[0])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/ping")
+    response = connection.getresponse()
+    response.read()
+    assert response.status == 401
+    headers = {"Authorization": f"Bearer {token_file.read_text()}"}
+    connection.request("GET", "/ping", headers=headers)
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_a_wrong_column_comes_back_as_a_model_error_that_names_it(
+    client: LocalClient, archive: Path
+) -> None:
+    deploy(client, "cancer", archive)
+    wait(client, "cancer")
+    body = DATA.data.iloc[:1].rename(columns={"mean area": "mean aera"}).to_dict("split")
+    with pytest.raises(ModelError, match=r"client error \(400\).*did you mean 'mean area'") as info:
+        invoke(client, "cancer", body)
+    assert info.value.original_status == 400
+    assert json.loads(info.value.original_message)["type"] == "ValidationError"
+    with pytest.raises(ValidationException, match="6,291,456"):
+        client.call("InvokeEndpoint", {"EndpointName": "cancer", "Body": b" " * 6_291_457})
+    with pytest.raises(ValidationException, match="no variant 'blue'"):
+        invoke(client, "cancer", body, TargetVariant="blue")
+    with pytest.raises(ValidationException, match="does not take TargetModel"):
+        invoke(client, "cancer", body, TargetModel="m")
+
+
+def test_a_model_that_cannot_be_loaded_fails_the_endpoint_with_its_reason(
+    client: LocalClient, tmp_path: Path
+) -> None:
+    deploy(client, "bad", scripted(tmp_path / "bad", "def model_fn(d):\n    return {}['w']\n"))
+    described = wait(client, "bad", "Failed")
+    assert described["FailureReason"] == "Loading the model failed: KeyError: 'w'"
+    with pytest.raises(ValidationException, match="Endpoint bad is Failed: Loading the model"):
+        invoke(client, "bad", [])
+
+
+def test_what_is_not_there_is_named_at_once(client: LocalClient, tmp_path: Path) -> None:
+    with pytest.raises(ValidationException, match="Could not find model data at /no/where"):
+        configure(client, "m", Path("/no/where"))
+    (tmp_path / "empty").mkdir()
+    config = {
+        "EndpointConfigName": "c",
+        "ProductionVariants": [{"VariantName": "v", "ModelName": "none"}],
+    }
+    with pytest.raises(ValidationException, match=r'Could not find model ".*model/none"'):
+        client.call("CreateEndpointConfig", config)
+    with pytest.raises(ValidationException, match="Could not find endpoint config"):
+        client.call("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "none"})
+    with pytest.raises(ValidationException, match="Endpoint e of account 000000000000 not found"):
+        invoke(client, "e", [])
+    container = {"Image": "registry/my-own:1", "ModelDataUrl": str(tmp_path)}
+    with pytest.raises(NotImplementedException, match="cannot be run"):
+        client.call("CreateModel", {"ModelName": "m", "PrimaryContainer": container})
+    configure(client, "m", tmp_path / "empty", InstanceType="ml.m5.nonsense")
+    with pytest.raises(ValidationException, match=r"ml\.m5\.nonsense"):
+        client.call("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "m"})
+
+
+def answers(folder: Path, text: str) -> Path:
+    """Return a model that answers each request with a text."""
+    return scripted(
+        folder,
+        "def model_fn(d): return 0\n"
+        f"def transform_fn(m, body, ct, accept): return {json.dumps(json.dumps(text))}\n",
+    )
+
+
+class Load:
+    """Clients that invoke without a pause until they are stopped."""
+
+    def __init__(self, ask: Callable[[], Any], clients: int = 4) -> None:
+        self.answers: list[Any] = []
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(ask,)) for _ in range(clients)]
+
+    def __enter__(self) -> Load:  # noqa: PYI034
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more requests have been answered."""
+        wanted = len(self.answers) + more
+        eventually(lambda: len(self.answers) >= wanted, timeout_s=START_S)
+
+    def _run(self, ask: Callable[[], Any]) -> None:
+        while not self._stopped.is_set():
+            try:
+                self.answers.append(ask())
+            except Exception as error:  # noqa: BLE001
+                self.answers.append(error)
+
+
+def test_an_update_drops_no_request_and_ends_the_generation_before(
+    client: LocalClient, tmp_path: Path
+) -> None:
+    deploy(client, "e", answers(tmp_path / "one", "one"))
+    wait(client, "e")
+    configure(client, "two", answers(tmp_path / "two", "two"))
+    with Load(lambda: invoke(client, "e", [])) as load:
+        load.wait_for(20)
+        client.call("UpdateEndpoint", {"EndpointName": "e", "EndpointConfigName": "two"})
+        assert status(client, "e")["EndpointStatus"] == "Updating"
+        assert wait(client, "e")["EndpointConfigName"] == "two"
+        eventually(lambda: (client.attend(), len(live(client)) == 1)[1], timeout_s=START_S)
+        load.wait_for(20)
+    assert {str(answer) for answer in load.answers} == {"one", "two"}
+    first_two = load.answers.index("two")
+    assert load.answers[first_two + 8 :].count("one") == 0
+
+
+def test_an_update_that_fails_is_rolled_back(client: LocalClient, tmp_path: Path) -> None:
+    deploy(client, "e", answers(tmp_path / "one", "one"))
+    wait(client, "e")
+    configure(client, "bad", scripted(tmp_path / "bad", "def model_fn(d):\n    1 / 0\n"))
+    client.call("UpdateEndpoint", {"EndpointName": "e", "EndpointConfigName": "bad"})
+    described = wait(client, "e")
+    assert described["EndpointConfigName"] == "e"
+    assert "The update to 'bad' failed and was rolled back." in described["FailureReason"]
+    assert "ZeroDivisionError" in described["FailureReason"]
+    assert invoke(client, "e", []) == "one"
+
+
+def test_a_server_killed_under_load_comes_back_without_a_failed_request(
+    client: LocalClient, tmp_path: Path
+) -> None:
+    text = (
+        "import os, time\n"
+        "def model_fn(d): return 0\n"
+        "def transform_fn(m, body, ct, accept):\n"
+        "    time.sleep(0.005)\n"
+        "    return str(os.getpid())\n"
+    )
+    deploy(client, "e", scripted(tmp_path / "pids", text))
+    wait(client, "e")
+    victim = invoke(client, "e", [])
+    with Load(lambda: invoke(client, "e", [])) as load:
+        load.wait_for(20)
+        os.kill(victim, signal.SIGKILL)
+        load.wait_for(20)
+    assert all(isinstance(answer, int) for answer in load.answers), load.answers
+    assert len(set(load.answers)) == 2
+    assert status(client, "e")["EndpointStatus"] == "InService"
+
+
+def test_two_instances_are_two_workers(client: LocalClient, archive: Path) -> None:
+    deploy(client, "cancer", archive, InitialInstanceCount=2)
+    described = wait(client, "cancer")
+    assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 2
+    eventually(
+        lambda: (
+            client.call("WatchEndpoints")["Endpoints"][0]["Workers"] == {"Desired": 2, "Current": 2}
+        )
+    )
+    assert invoke(client, "cancer", [DATA.data.iloc[0].tolist()]) == {"predictions": [0]}
+
+
+def test_a_server_that_does_not_start_in_time_is_given_up(
+    client: LocalClient, tmp_path: Path
+) -> None:
+    text = "import time\ndef model_fn(d): time.sleep(600)\ndef transform_fn(*a): return ''\n"
+    # The contract's least time-out is a minute: the timer is brought forward instead.
+    deploy(client, "slow", scripted(tmp_path / "slow", text))
+    eventually(lambda: (client.attend(), any(a.started_at for a in live(client)))[1], START_S)
+    bring_forward(client, "slow", 0.0)
+    described = wait(client, "slow", "Failed")
+    assert "did not answer /ping within 0 s of its start" in described["FailureReason"]
+    eventually(lambda: (client.attend(), not live(client))[1], timeout_s=START_S)
+
+
+def bring_forward(client: LocalClient, name: str, startup_timeout_s: float) -> None:
+    """Shorten the time in which an endpoint must start."""
+    with Context(client.runtime, Principal("tester", "test")).writing() as ctx:
+        row = ctx.get("Endpoint", name)
+        number = row.private["starting"]
+        summary = row.private["generations"][str(number)]
+        changed = {str(number): {**summary, "startup_timeout_s": startup_timeout_s}}
+        ctx.update(row, private={"generations": changed})
+        ctx.set_timer(STARTUP_TIMER, name, ctx.now(), {"Attempt": number})
+
+
+def test_a_deleted_endpoint_is_gone_and_its_name_is_free(
+    client: LocalClient, archive: Path
+) -> None:
+    deploy(client, "cancer", archive)
+    wait(client, "cancer")
+    client.call("DeleteEndpoint", {"EndpointName": "cancer"})
+    with pytest.raises(ValidationException, match=r'Could not find endpoint ".*endpoint/cancer"'):
+        status(client, "cancer")
+    with pytest.raises((ValidationException, ServiceUnavailable), match="not found"):
+        invoke(client, "cancer", [])
+    client.call("CreateEndpoint", {"EndpointName": "cancer", "EndpointConfigName": "cancer"})
+    assert wait(client, "cancer")["EndpointStatus"] == "InService"
