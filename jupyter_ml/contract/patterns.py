@@ -61,7 +61,13 @@ def translated(pattern: str) -> str:
 
 
 def _members_of_category(match: re.Match[str]) -> str:
-    name = match[1]
+    before = match.string[: match.start()]
+    members = _members(match[1])
+    is_in_brackets = before.rfind("[") > before.rfind("]")
+    return members if is_in_brackets else f"[{members}]"
+
+
+def _members(name: str) -> str:
     if name in _ASCII_CLASSES:
         return _ASCII_CLASSES[name]
     if name not in _PRIVATE:
