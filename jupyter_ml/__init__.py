@@ -74,6 +74,5 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    from jupyter_ml.server.extension import JupyterMLApp  # noqa: PLC0415  (only servers ask)
-
-    return [{"module": "jupyter_ml.server", "app": JupyterMLApp}]
+    extension = importlib.import_module("jupyter_ml.server.extension")
+    return [{"module": "jupyter_ml.server", "app": extension.JupyterMLApp}]

@@ -7,7 +7,9 @@ from typing import Any
 from traitlets import Bool, Float, Int, Unicode
 from traitlets.config import Configurable
 
-from jupyter_ml.core.settings import Settings
+from jupyter_ml.core.settings import PREFIX, Settings
+
+_SECRET = frozenset({"access_key_id", "secret_access_key"})
 
 
 class JupyterML(Configurable):
@@ -49,7 +51,19 @@ class JupyterML(Configurable):
         ValidationException
             A value cannot be used; names it.
         """
-        values: dict[str, Any] = {
-            name: getattr(self, name) for name in self.trait_names(config=True)
+        return Settings.from_environment(**self._values())
+
+    def environment(self) -> dict[str, str]:
+        """Return the configured values as variables, for kernels and terminals.
+
+        They then work in the same workspace as the server that started them. Keys are left out:
+        no kernel needs them.
+        """
+        return {
+            f"{PREFIX}{name.upper()}": str(value)
+            for name, value in self._values().items()
+            if value is not None and name not in _SECRET
         }
-        return Settings.from_environment(**values)
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.trait_names(config=True)}

@@ -101,7 +101,7 @@ class OperationHandler(MLHandler):
         if operation == "InvokeEndpoint":
             msg = "Invoke endpoints at jupyter-ml/endpoints/NAME/invocations; bodies are not JSON."
             raise ValidationException(msg)
-        self.finish(encode(await self.backend.call(operation, self.json_object())))
+        self.finish(await self.backend.answer(operation, self.json_object()))
 
 
 class PresenceHandler(MLHandler):

@@ -50,6 +50,10 @@ class Backend:
         """Run an operation without holding up the loop."""
         return await self.run(partial(self._call, operation, request))
 
+    async def answer(self, operation: str, request: Json) -> str:
+        """Run an operation; return its answer as JSON, which for curves takes time of its own."""
+        return await self.run(lambda: encode(self._call(operation, request)))
+
     async def read(self, operation: str, request: Json) -> tuple[str, str]:
         """Return the cursor of an answer, and the answer as JSON."""
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any
+
+import orjson
 
 from jupyter_ml.contract.errors import ModelError, ServiceError
 
 
 def encode(value: Any) -> str:
     """Return `value` as JSON; numbers that JSON lacks (a loss may be NaN) become null."""
-    try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
-    except ValueError:
-        return json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
+    return orjson.dumps(value).decode()
 
 
 def error_body(error: ServiceError) -> dict[str, Any]:
@@ -24,13 +21,3 @@ def error_body(error: ServiceError) -> dict[str, Any]:
         body["OriginalStatusCode"] = error.original_status
         body["OriginalMessage"] = error.original_message
     return body
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

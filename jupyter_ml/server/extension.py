@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -27,7 +28,10 @@ class JupyterMLApp(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
-        self._backend = Backend(JupyterML(parent=self).settings())
+        configured = JupyterML(parent=self)
+        # Kernels and terminals inherit the server's environment, and with it the workspace.
+        os.environ.update(configured.environment())
+        self._backend = Backend(configured.settings())
         self._topics = Topics(self._backend.read)
         activity = self.serverapp.web_app.settings["last_activity_times"]  # type: ignore[union-attr]
         self._upkeep = Upkeep(self._backend, activity)

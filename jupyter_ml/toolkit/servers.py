@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +46,8 @@ def running_servers() -> list[Server]:
 
     found = []
     for info in list_running_servers():
-        url, token = info["url"], info.get("token", "")
+        # A server that a hub started takes the hub's token, which its terminals have.
+        url, token = info["url"], info.get("token") or os.environ.get("JUPYTERHUB_API_TOKEN", "")
         try:
             answer = _get(url, token, "api")
         except ServiceError:

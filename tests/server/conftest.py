@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,15 @@ from pytest_jupyter.jupyter_server import *  # noqa: F403  (the loop fixture mus
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take back what a server in this process exports to its kernels."""
+    for name in [name for name in os.environ if name.startswith("JUPYTER_ML_")]:
+        monkeypatch.delenv(name)
+    for name in ("WORKSPACE", "FREE_FLOOR_MB", "REGION"):
+        monkeypatch.setenv(f"JUPYTER_ML_{name}", "")
 
 
 @pytest.fixture

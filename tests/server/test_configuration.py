@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,15 @@ def test_the_environment_fills_what_the_configuration_leaves_out(
     assert made.region == "eu-conf-1"
     assert made.workspace == tmp_path
     assert made.account_id == "000000000000"
+
+
+def test_what_is_configured_reaches_kernels_but_no_secret_does(
+    jp_serverapp: object, workspace: Path
+) -> None:
+    assert os.environ["JUPYTER_ML_WORKSPACE"] == str(workspace)
+    assert os.environ["JUPYTER_ML_REGION"] == "eu-test-1"
+    pinned = JupyterML(access_key_id="key", secret_access_key="secret", oversize=True)
+    assert pinned.environment() == {"JUPYTER_ML_OVERSIZE": "True"}
 
 
 def test_every_setting_that_a_user_may_set_can_be_configured() -> None:
