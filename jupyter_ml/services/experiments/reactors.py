@@ -66,7 +66,7 @@ def training_created(ctx: Context, event: Event) -> None:
         membership.associate(ctx, trial, row.key)
 
 
-@on("AttemptEnded", kind="TrainingJob")
+@on("TrainingJobEnded", kind="TrainingJob")
 def training_ended(ctx: Context, event: Event) -> None:
     """Note in a training job's run how the job ended, and its metrics in short."""
     job = _job(ctx, event)

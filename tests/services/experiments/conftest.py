@@ -69,7 +69,7 @@ class House:
         }
         with Context(self.runtime, Principal("jupyter_ml", "tick")).writing() as ctx:
             row = ctx.update(ctx.get("TrainingJob", name), observed=observed)
-            ctx.emit("AttemptEnded", row, {"Attempt": 1})
+            ctx.emit("TrainingJobEnded", row, {})
         tick(self.runtime)
 
     def log(self, component: str, **series: list[float]) -> None:
