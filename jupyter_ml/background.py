@@ -3,32 +3,55 @@
     python -m jupyter_ml.background tick|timekeeper SETTINGS
 
 Supervisors start the first when their work has ended; whoever leaves something for later
-starts the second.
+starts the second. A hundred supervisors may end at once, so a tick that finds another at
+work leaves its wish to that one before it imports anything large, and one that leaves work
+in the queue stays a moment, to be found.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from pathlib import Path
 
-from jupyter_ml.composition import attend, compose
-from jupyter_ml.core.settings import Settings
-from jupyter_ml.timekeeper import keep_time
+from jupyter_ml.core.locks import try_lock
+
+LINGER_S = 1.0
 
 
 def main(arguments: list[str]) -> None:
     """Do one or the other; what goes wrong is in `background.log` of the workspace."""
-    what, settings = arguments[0], Settings.from_json(arguments[1])
-    runtime = compose(settings)
+    what, settings = arguments
+    root = Path(json.loads(settings)["workspace"])
+    if not root.is_dir():  # deleted meanwhile: nothing is left to attend to
+        return
+    if what == "tick" and _is_left_to_another(root / "locks"):
+        return
     logging.basicConfig(
-        filename=settings.workspace / "background.log",
+        filename=root / "background.log",
         level=logging.WARNING,
         format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
     )
+    # Only now: this imports the store and all services.
+    from jupyter_ml.composition import attend, compose  # noqa: PLC0415
+    from jupyter_ml.core.settings import Settings  # noqa: PLC0415
+    from jupyter_ml.timekeeper import keep_time  # noqa: PLC0415
+
+    runtime = compose(Settings.from_json(settings))
     if what == "timekeeper":
         keep_time(runtime)
     else:
-        attend(runtime)
+        attend(runtime, linger_s=LINGER_S)
+
+
+def _is_left_to_another(locks: Path) -> bool:
+    """Return whether a tick is at work, which then makes another pass for us."""
+    locks.mkdir(exist_ok=True)
+    with (locks / "tick-wanted.lock").open("ab") as file:
+        file.write(b".")
+    with try_lock(locks / "tick.lock") as held:
+        return not held
 
 
 if __name__ == "__main__":

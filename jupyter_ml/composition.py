@@ -26,9 +26,9 @@ def compose(settings: Settings) -> Runtime:
     return Runtime(workspace, registry(), engine, tick_command=command)
 
 
-def attend(runtime: Runtime) -> None:
-    """Make wishes work now, and have what is due later attended to."""
-    tick(runtime)
+def attend(runtime: Runtime, linger_s: float = 0) -> None:
+    """Make wishes work now, and have what is due later attended to; see `tick`."""
+    tick(runtime, linger_s=linger_s)
     ensure_timekeeper(runtime, background_command(runtime.workspace.settings, "timekeeper"))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,12 @@ log = logging.getLogger(__name__)
 PRINCIPAL = Principal("jupyter_ml", "tick")
 # A reactor that fails this often on one event is a bug; the others' events must not wait for it.
 MOST_FAILURES = 10
+LINGER_POLL_S = 0.01
 
 
-def tick(runtime: Runtime, at_step: Callable[[str], None] = lambda _: None) -> None:
+def tick(
+    runtime: Runtime, at_step: Callable[[str], None] = lambda _: None, linger_s: float = 0
+) -> None:
     """Make the workspace what it is wished to be, as far as that is possible now.
 
     Returns at once when another process is at it; that one then makes another pass.
@@ -51,6 +55,9 @@ def tick(runtime: Runtime, at_step: Callable[[str], None] = lambda _: None) -> N
         The workspace and its engine.
     at_step
         Called with the name of each step that is about to be taken; for tests.
+    linger_s
+        While work is queued, wait this long for another wish, such as that of a supervisor
+        that has ended: importing this program anew for each of many would cost more.
     """
     lock = runtime.workspace.lock("tick")
     wanted = runtime.workspace.lock("tick-wanted")
@@ -66,7 +73,16 @@ def tick(runtime: Runtime, at_step: Callable[[str], None] = lambda _: None) -> N
             work_left = True
             while work_left or wanted.stat().st_size != seen:
                 seen = wanted.stat().st_size
-                work_left = Pass(runtime, at_step).run()
+                current = Pass(runtime, at_step)
+                work_left = current.run()
+                if not work_left and current.has_queue:
+                    _await_wish(wanted, seen, linger_s)
+
+
+def _await_wish(wanted: Path, seen: int, linger_s: float) -> None:
+    deadline = time.monotonic() + linger_s
+    while wanted.stat().st_size == seen and time.monotonic() < deadline:
+        time.sleep(LINGER_POLL_S)
 
 
 class Pass:
@@ -78,6 +94,7 @@ class Pass:
         self._ctx = Context(runtime, PRINCIPAL)
         self._at = at_step
         self._changed = False
+        self.has_queue = False
 
     def run(self) -> bool:
         """Do all steps once; return whether anything was changed."""
@@ -179,6 +196,7 @@ class Pass:
             return
         running = [_demand(attempt) for attempt in live if attempt.state != QUEUED]
         attempts = {attempt.id: attempt for attempt in live}
+        self.has_queue = True
         for grant in admit(queued, running, self._engine.machine):
             attempt = attempts[grant.id]
             self._at(f"admit {attempt.key}")
