@@ -6,6 +6,10 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 
+class BadArchive(ValueError):
+    """An archive that cannot be unpacked, or must not be."""
+
+
 def pack(folder: Path, target: Path) -> bool:
     """Pack what is in a folder; the archive appears whole or not at all.
 
@@ -29,7 +33,7 @@ def unpack(source: Path, folder: Path) -> None:
 
     Raises
     ------
-    ValueError
+    BadArchive
         It is no tar archive, or holds a name that leaves the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +47,7 @@ def unpack(source: Path, folder: Path) -> None:
                 archive.extractall(folder)  # noqa: S202  (every name was checked above)
     except tarfile.TarError as error:
         msg = f"{source} cannot be unpacked: {error}. Give a .tar.gz archive."
-        raise ValueError(msg) from None
+        raise BadArchive(msg) from None
 
 
 def _require_inside(member: tarfile.TarInfo, source: Path) -> None:
@@ -53,7 +57,7 @@ def _require_inside(member: tarfile.TarInfo, source: Path) -> None:
     for name in names:
         if name.startswith("/") or ".." in PurePosixPath(name).parts:
             msg = f"{source} holds {name!r}, which leaves the folder; pack relative names only."
-            raise ValueError(msg)
+            raise BadArchive(msg)
     if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
         msg = f"{source} holds {member.name!r}, which is neither file, folder nor link."
-        raise ValueError(msg)
+        raise BadArchive(msg)

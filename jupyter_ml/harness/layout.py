@@ -14,9 +14,19 @@ NETWORK_INTERFACE = "lo"
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are below `base`, the relocated `/opt/ml`."""
+    """Where things are below `base`, the relocated `/opt/ml`.
+
+    Parameters
+    ----------
+    base
+        The folder of one member.
+    shared
+        The folder of the first member, to whose model and output all members write: they
+        become one archive.
+    """
 
     base: Path
+    shared: Path | None = None
 
     @property
     def code(self) -> Path:
@@ -36,12 +46,12 @@ class Layout:
     @property
     def model(self) -> Path:
         """What becomes `model.tar.gz`."""
-        return self.base / "model"
+        return (self.shared or self.base) / "model"
 
     @property
     def output(self) -> Path:
         """The folder of output data, intermediate output and the failure text."""
-        return self.base / "output"
+        return (self.shared or self.base) / "output"
 
     def make(self) -> None:
         """Create the folders."""

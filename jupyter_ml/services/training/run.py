@@ -54,7 +54,8 @@ class Harness:
         self.job: dict[str, Any] = records.read_json(attempt / JOB)
         self.own = attempt / "members" / str(rank)
         self.own.mkdir(parents=True, exist_ok=True)
-        self.layout = Layout(attempt / "ml" if rank == 0 else self.own / "ml")
+        first = attempt / "ml"
+        self.layout = Layout(first) if rank == 0 else Layout(self.own / "ml", shared=first)
         self.channels = [channels.Channel.from_json(value) for value in self.job["channels"]]
         self.child: Child | None = None
         self.stopped = self.uploading = False
@@ -68,7 +69,7 @@ class Harness:
             code = self._train()
         except Stopping:
             code = 128 + signal.SIGTERM
-        except (Refused, channels.NoData, channels.NotEnoughSpace, ValueError, OSError) as error:
+        except (Refused, channels.NoData, archive.BadArchive, OSError) as error:
             self._refuse(str(error))
             code = 1
         self.uploading = True
@@ -125,12 +126,9 @@ class Harness:
         self.layout.write_config("inputdataconfig.json", inputs)
         command = self._command()
         variables = environment.variables(self.layout, self._facts(resources, inputs))
-        # the folders to write to are shared, as the members' models and output become one archive
-        shared = Layout(self.attempt / "ml")
-        variables.update(
-            SM_MODEL_DIR=str(shared.model), SM_OUTPUT_DATA_DIR=str(shared.output / "data")
-        )
-        variables.update(PYTHONUNBUFFERED="1", **{FOLDER_VARIABLE: str(self.own)})
+        # `python` in a shell script is the job's own
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+        variables.update(PATH=path, PYTHONUNBUFFERED="1", **{FOLDER_VARIABLE: str(self.own)})
         self._phase("Training", "Training in progress")
         metrics = Writer(self.job["run_dir"]) if self.rank == 0 else None
         pump = self._pump(metrics)

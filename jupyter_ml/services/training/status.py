@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 DAY_S = 86_400
+MODEL = "output/model.tar.gz"
 _MOST_FINAL_METRICS = 40
 
 
@@ -28,6 +29,10 @@ def describe(ctx: Context, row: Row) -> Json:
         "AlgorithmSpecification": {
             "TrainingInputMode": "File",
             **row.request.get("AlgorithmSpecification", {}),
+        },
+        "OutputDataConfig": {
+            "S3OutputPath": row.private["model_uri"].removesuffix(f"/{row.key}/{MODEL}"),
+            **row.request.get("OutputDataConfig", {}),
         },
         "ResourceConfig": {
             "InstanceType": "ml.local",

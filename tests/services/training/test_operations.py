@@ -132,6 +132,7 @@ def test_a_job_completes_and_tells_the_truth_about_it(jobs: Jobs) -> None:
     assert 1 <= job["TrainingTimeInSeconds"] <= job["BillableTimeInSeconds"] + 1
     (metric,) = job["FinalMetricDataList"]
     assert (metric["MetricName"], metric["Value"]) == ("loss", 0.25)
+    assert job["OutputDataConfig"]["S3OutputPath"] == jobs.artifacts.uri()
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert uri == jobs.artifacts.uri("job-1/output/model.tar.gz")
     assert jobs.packed(uri) == {"model.txt": b"learned"}
@@ -511,3 +512,21 @@ def test_a_cell_runs_as_a_job_with_its_variables_and_origin(jobs: Jobs) -> None:
         "CellId": "abc",
     }
     assert watched["Inputs"] == [{"Name": "numbers", "Kind": "list", "Sha256": "00", "Bytes": 10}]
+
+
+def test_a_program_logs_metrics_and_progress_by_itself(jobs: Jobs) -> None:
+    job = jobs.run(
+        "job-1",
+        "import jupyter_ml as ml\n"
+        "for step in range(10):\n"
+        "    ml.log(auc=step / 10, step=step)\n"
+        "    ml.log({'val/loss': 1.0}, step=step)\n"
+        "    ml.progress(step + 1, 10)\n",
+    )
+    assert job["TrainingJobStatus"] == "Completed", job
+    final = {item["MetricName"]: item["Value"] for item in job["FinalMetricDataList"]}
+    assert final == {"auc": 0.9, "val/loss": 1.0}
+    watched = jobs.watch("job-1")
+    series = {item["Name"]: item["Steps"] for item in watched["Series"]}
+    assert series == {"auc": list(range(10)), "val/loss": list(range(10))}
+    assert watched["Card"]["Objective"]["Name"] == "val/loss"

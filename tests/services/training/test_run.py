@@ -213,7 +213,7 @@ def test_unfulfilled_requirements_are_refused_and_nothing_is_installed(harness: 
 
 def test_a_shell_script_gets_the_hyperparameters_as_flags(harness: HarnessRun) -> None:
     harness.job.update(program="go.sh", hyperparameters={"depth": "3", "k": "true"})
-    harness.write_source({"go.sh": 'echo "$@" > "$SM_MODEL_DIR/flags"'})
+    harness.write_source({"go.sh": 'python -c "import sys" && echo "$@" > "$SM_MODEL_DIR/flags"'})
     code, output = harness.run()
     assert code == 0, output
     assert harness.packed("model.tar.gz")["flags"] == b"--depth 3 -k True\n"
