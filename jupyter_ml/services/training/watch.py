@@ -42,13 +42,22 @@ def watch_training_jobs(ctx: Context, request: Json) -> Json:
         order=[rows.c.created_at.desc(), rows.c.id.desc()],
         limit=request.get("MaxResults", _MOST_CARDS),
     )
-    cards = {row.key: card_of(ctx, row, waiting) for row in found}
-    digests = {name: _digest(card) for name, card in cards.items()}
+    jobs, digests = [], {}
+    for row in found:
+        # the card of an ended job changes with its row alone; most cards are not even made
+        mark = f"{row.created_at}/{row.revision}"
+        if row.status in ENDED and known.get(row.key) == mark:
+            digests[row.key] = mark
+            continue
+        card = card_of(ctx, row, waiting)
+        digests[row.key] = mark if row.status in ENDED else _digest(card)
+        if known.get(row.key) != digests[row.key]:
+            jobs.append(card)
     return {
         "Cursor": _write(digests),
         "Reset": not request.get("Cursor"),
-        "Jobs": [card for name, card in cards.items() if known.get(name) != digests[name]],
-        "Removed": [name for name in known if name not in cards],
+        "Jobs": jobs,
+        "Removed": [name for name in known if name not in digests],
         "Counts": _counts(ctx, len(waiting)),
     }
 
