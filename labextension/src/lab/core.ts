@@ -1,0 +1,37 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IStateDB } from '@jupyterlab/statedb';
+import type { PanelHost, Target } from '../core/context';
+import { Activity } from './activity';
+import { HttpClient } from './httpClient';
+import { keptMemory } from './memory';
+import { insertCode, openTarget } from './navigation';
+import { IML } from './tokens';
+
+/** Fired on a panel inside a notebook output, which cannot reach JupyterLab's commands by itself. */
+const OPEN_EVENT = 'jupyter-ml:open';
+
+export const corePlugin: JupyterFrontEndPlugin<IML> = {
+  id: 'jupyter-ml:core',
+  description: 'Holds the connection to the server and follows what goes on.',
+  autoStart: true,
+  provides: IML,
+  optional: [IStateDB],
+  activate: async (app: JupyterFrontEnd, database: IStateDB | null): Promise<IML> => {
+    const client = new HttpClient(app.serviceManager.serverSettings);
+    const host: PanelHost = {
+      client,
+      memory: await keptMemory(database),
+      open: target => openTarget(app, target),
+      insertCode: code => void insertCode(app, code)
+    };
+    document.addEventListener(OPEN_EVENT, event => {
+      if (event instanceof CustomEvent) {
+        event.preventDefault();
+        openTarget(app, event.detail as Target);
+      }
+    });
+    const activity = new Activity(client);
+    void app.restored.then(() => activity.start());
+    return { host, activity };
+  }
+};

@@ -1,0 +1,3 @@
+export { EndpointPage } from './EndpointPage';
+export { EndpointsPanel } from './EndpointsPanel';
+export { foldEndpoints, type EndpointsState } from './model';

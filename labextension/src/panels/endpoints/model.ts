@@ -1,0 +1,208 @@
+import type {
+  EndpointCard,
+  EndpointDescription,
+  EndpointsUpdate,
+  EndpointUpdate,
+  Interval,
+  LibraryCheck,
+  RequestSchema,
+  SelfTest
+} from '../../core/types';
+
+export interface EndpointsState {
+  endpoints: EndpointCard[];
+}
+
+export function foldEndpoints(
+  state: EndpointsState | undefined,
+  update: EndpointsUpdate
+): EndpointsState {
+  const gone = new Set([
+    ...update.Removed,
+    ...update.Endpoints.map(endpoint => endpoint.EndpointName)
+  ]);
+  const kept = (state?.endpoints ?? []).filter(endpoint => !gone.has(endpoint.EndpointName));
+  const endpoints = [...kept, ...update.Endpoints].sort((a, b) => b.CreationTime - a.CreationTime);
+  return { endpoints };
+}
+
+export interface EndpointState {
+  card: EndpointCard;
+  endpoint?: EndpointDescription;
+  schema?: RequestSchema;
+  intervals: Interval[];
+  checks: LibraryCheck[];
+  selfTest?: SelfTest;
+}
+
+const INTERVALS_KEPT = 720;
+
+export function foldEndpoint(
+  state: EndpointState | undefined,
+  update: EndpointUpdate
+): EndpointState {
+  const added = update.Intervals ?? [];
+  const fresh = new Set(added.map(interval => interval.Time));
+  return {
+    card: update.Card,
+    endpoint: update.Endpoint ?? state?.endpoint,
+    schema: update.Schema ?? state?.schema,
+    intervals: [...(state?.intervals ?? []).filter(one => !fresh.has(one.Time)), ...added].slice(
+      -INTERVALS_KEPT
+    ),
+    checks: update.Checks ?? state?.checks ?? [],
+    selfTest: update.SelfTest ?? state?.selfTest
+  };
+}
+
+/** One row of values by column, and how to write it back in the form that the sample has. */
+export interface SampleForm {
+  columns: string[];
+  values: string[];
+  write(values: string[]): string;
+}
+
+type Cell = string | number | boolean | null;
+
+/** The sample as fields to fill, or undefined where it is not one flat row. */
+export function sampleForm(schema: RequestSchema, body: string): SampleForm | undefined {
+  return schema.ContentType.includes('csv') ? csvForm(schema, body) : jsonForm(schema, body);
+}
+
+function csvForm(schema: RequestSchema, body: string): SampleForm | undefined {
+  const lines = body.trim().split(/\r?\n/);
+  const names = schema.Columns.map(column => column.Name);
+  const headed = lines.length > 1 && names.length > 0 && lines[0]?.split(',')[0] === names[0];
+  const row = lines[headed ? 1 : 0]?.split(',');
+  if (!row || body.includes('"')) {
+    return undefined;
+  }
+  const columns =
+    names.length === row.length ? names : row.map((_, index) => `column ${index + 1}`);
+  const rest = lines.slice(headed ? 2 : 1);
+  return {
+    columns,
+    values: row,
+    write: values => [...(headed ? [lines[0] ?? ''] : []), values.join(','), ...rest].join('\n')
+  };
+}
+
+function jsonForm(schema: RequestSchema, body: string): SampleForm | undefined {
+  const data = parse(body);
+  const write = (wrap: (row: unknown) => unknown) => (row: unknown) =>
+    JSON.stringify(wrap(row), null, 2);
+  if (Array.isArray(data)) {
+    return rowForm(
+      schema,
+      data[0],
+      write(row => [row, ...data.slice(1)])
+    );
+  }
+  if (isRecord(data) && Array.isArray(data['instances'])) {
+    const rows: unknown[] = data['instances'];
+    return rowForm(
+      schema,
+      rows[0],
+      write(row => ({ ...data, instances: [row, ...rows.slice(1)] }))
+    );
+  }
+  if (isRecord(data) && Array.isArray(data['data']) && Array.isArray(data['columns'])) {
+    const rows: unknown[] = data['data'];
+    const named = { ...schema, Columns: data['columns'].map(name => ({ Name: String(name) })) };
+    return rowForm(
+      named,
+      rows[0],
+      write(row => ({ ...data, data: [row, ...rows.slice(1)] }))
+    );
+  }
+  return undefined;
+}
+
+function rowForm(
+  schema: RequestSchema,
+  row: unknown,
+  write: (row: unknown) => string
+): SampleForm | undefined {
+  if (Array.isArray(row) && row.every(isCell)) {
+    const cells: Cell[] = row;
+    const names = schema.Columns.map(column => column.Name);
+    return {
+      columns:
+        names.length === cells.length ? names : cells.map((_, index) => `column ${index + 1}`),
+      values: cells.map(cellText),
+      write: values => write(values.map((text, index) => cellValue(text, cells[index] ?? null)))
+    };
+  }
+  if (isRecord(row)) {
+    const entries = Object.entries(row);
+    const cells = entries.map(([, value]) => value);
+    if (cells.every(isCell)) {
+      return {
+        columns: entries.map(([name]) => name),
+        values: cells.map(cellText),
+        write: values =>
+          write(
+            Object.fromEntries(
+              entries.map(([name], index) => [
+                name,
+                cellValue(values[index] ?? '', cells[index] ?? null)
+              ])
+            )
+          )
+      };
+    }
+  }
+  return undefined;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isCell = (value: unknown): value is Cell =>
+  value === null || ['string', 'number', 'boolean'].includes(typeof value);
+
+const cellText = (value: Cell): string => (value === null ? '' : String(value));
+
+/** A field keeps its type as far as what was typed allows; the server says the rest. */
+function cellValue(text: string, before: Cell): Cell {
+  if (text === '' && typeof before !== 'string') {
+    return null;
+  }
+  if (typeof before !== 'string' && text.trim() !== '' && Number.isFinite(Number(text))) {
+    return Number(text);
+  }
+  if (text === 'true' || text === 'false') {
+    return typeof before === 'string' ? text : text === 'true';
+  }
+  return text;
+}
+
+/** JSON indented where it is JSON, anything else as it came. */
+export function pretty(body: string): string {
+  const data = parse(body);
+  if (data === undefined) {
+    return body;
+  }
+  const flat = JSON.stringify(data);
+  return flat.length < 80 ? flat : JSON.stringify(data, null, 2);
+}
+
+const quote = (text: string): string => `'${text.replace(/'/g, `'\\''`)}'`;
+
+/** The command that sends the same request; the token is looked up by the shell, not shown. */
+export function curlCommand(card: EndpointCard, contentType: string, body: string): string {
+  return [
+    `curl ${quote(card.Url ?? '')}`,
+    `-H "Authorization: Bearer $(jupyter ml token ${card.EndpointName})"`,
+    `-H ${quote(`Content-Type: ${contentType}`)}`,
+    `-d ${quote(body)}`
+  ].join(' \\\n  ');
+}

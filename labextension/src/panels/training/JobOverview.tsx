@@ -1,0 +1,186 @@
+import { delta, duration, elapsed, memory, metric } from '../../core/format';
+import { useNow, useViewState } from '../../core/hooks';
+import { isLive, runSeconds } from '../../core/status';
+import type { JobCard } from '../../core/types';
+import { Facts, LineChart, Meter, Section, Segments, Tile } from '../../ui';
+import { LogTail } from './JobLog';
+import {
+  chosenHyperParameters,
+  curvesOf,
+  groupSeries,
+  isSingle,
+  type Axis,
+  type JobState,
+  type MetricGroup
+} from './model';
+
+const AXES = [
+  { id: 'step', label: 'Step' },
+  { id: 'time', label: 'Time' }
+] as const;
+
+interface JobOverviewProps {
+  name: string;
+  state: JobState;
+  card: JobCard;
+  onLog(): void;
+}
+
+export function JobOverview({ name, state, card, onLog }: JobOverviewProps): JSX.Element {
+  const groups = groupSeries(state.series.values());
+  const curves = groups.filter(group => !isSingle(group));
+  const singles = groups.filter(isSingle);
+  return (
+    <div className="jp-ml-overview">
+      <div className="jp-ml-main">
+        <Tiles card={card} singles={singles} />
+        {curves.length > 0 && <Curves groups={curves} start={card.TrainingStartTime} />}
+        {groups.length === 0 && isLive(card.TrainingJobStatus) && (
+          <p className="jp-ml-hint">
+            No metric yet. In the job, <code>ml.log(loss=…)</code> shows here within a second.
+          </p>
+        )}
+        <LogTail name={name} onOpen={onLog} />
+      </div>
+      <aside className="jp-ml-rail" aria-label="Settings">
+        <Rail state={state} />
+      </aside>
+    </div>
+  );
+}
+
+function Tiles({ card, singles }: { card: JobCard; singles: MetricGroup[] }): JSX.Element | null {
+  const objective = card.Objective;
+  const values = singles.flatMap(group =>
+    group.series
+      .filter(({ series }) => series.Name !== objective?.Name)
+      .map(({ label, series }) => ({
+        label: label === group.title ? label : series.Name,
+        value: series.Values[0]
+      }))
+  );
+  if (!objective && values.length === 0) {
+    return null;
+  }
+  return (
+    <div className="jp-ml-tiles">
+      {objective && (
+        <Tile
+          label={objective.Name}
+          value={metric(objective.Value)}
+          note={
+            objective.Delta === undefined || !objective.Baseline
+              ? undefined
+              : `${objective.Delta > 0 ? '▲' : objective.Delta < 0 ? '▼' : ''} ${delta(objective.Delta)} vs ${objective.Baseline}`
+          }
+        />
+      )}
+      {values.map(({ label, value }) => (
+        <Tile key={label} label={label} value={value === undefined ? '–' : metric(value)} />
+      ))}
+    </div>
+  );
+}
+
+function Curves({
+  groups,
+  start
+}: {
+  groups: MetricGroup[];
+  start: number | undefined;
+}): JSX.Element {
+  const [axis, setAxis] = useViewState<Axis>('charts:axis', 'step');
+  const [smoothing, setSmoothing] = useViewState<number>('charts:smoothing', 0);
+  const formatX = axis === 'time' ? elapsed : metric;
+  return (
+    <Section
+      title="Metrics"
+      aside={
+        <>
+          <label className="jp-ml-slider">
+            Smoothing
+            <input
+              type="range"
+              min={0}
+              max={0.95}
+              step={0.05}
+              value={smoothing}
+              onChange={event => setSmoothing(Number(event.target.value))}
+            />
+          </label>
+          <Segments label="Horizontal axis" options={AXES} selected={axis} onSelect={setAxis} />
+        </>
+      }
+    >
+      <div className="jp-ml-charts">
+        {groups.map(group => (
+          <LineChart
+            key={group.title}
+            title={group.title}
+            curves={curvesOf(group, axis, start)}
+            smoothing={smoothing}
+            timeAxis={axis === 'time'}
+            formatX={formatX}
+          />
+        ))}
+      </div>
+    </Section>
+  );
+}
+
+function Rail({ state }: { state: JobState }): JSX.Element {
+  const { job, resources, card } = state;
+  const now = useNow(card !== undefined && isLive(card.TrainingJobStatus));
+  const chosen = chosenHyperParameters(job);
+  const limit = job?.StoppingCondition?.MaxRuntimeInSeconds;
+  const seconds = card && runSeconds(card, now);
+  const settings = [
+    { name: 'Instance', value: instanceText(state) },
+    {
+      name: 'Image',
+      value:
+        job?.AlgorithmSpecification?.AlgorithmName ??
+        job?.AlgorithmSpecification?.TrainingImage ??
+        '–'
+    },
+    ...(limit === undefined ? [] : [{ name: 'Time limit', value: duration(limit) }]),
+    ...(job?.BillableTimeInSeconds === undefined
+      ? []
+      : [{ name: 'Billable', value: duration(job.BillableTimeInSeconds) }])
+  ];
+  return (
+    <>
+      <Section title="Hyperparameters">
+        {chosen.length ? (
+          <Facts facts={chosen.map(([name, value]) => ({ name, value }))} />
+        ) : (
+          <p className="jp-ml-hint">None were set.</p>
+        )}
+      </Section>
+      <Section title="Limits">
+        {resources && (
+          <Meter
+            label="Memory"
+            value={resources.PeakMemoryMb}
+            limit={resources.MemoryLimitMb}
+            text={`${memory(resources.PeakMemoryMb)} peak${resources.MemoryLimitMb ? ` of ${memory(resources.MemoryLimitMb)}` : ''}`}
+          />
+        )}
+        {seconds !== undefined && limit !== undefined && (
+          <Meter
+            label="Time"
+            value={seconds}
+            limit={limit}
+            text={`${elapsed(seconds)} of ${duration(limit)}`}
+          />
+        )}
+        <Facts facts={settings} />
+      </Section>
+    </>
+  );
+}
+
+function instanceText({ job }: JobState): string {
+  const { InstanceType, InstanceCount } = job?.ResourceConfig ?? {};
+  return `${InstanceType ?? '–'}${(InstanceCount ?? 1) > 1 ? ` × ${InstanceCount}` : ''}`;
+}

@@ -1,0 +1,182 @@
+import { useState } from 'react';
+import { usePanel } from '../../core/context';
+import { useAction, useNow, useViewState, useWatch } from '../../core/hooks';
+import { dateTime, elapsed, relativeTime } from '../../core/format';
+import { isLive, jobLook, runSeconds } from '../../core/status';
+import type { JobCard, JobUpdate } from '../../core/types';
+import {
+  Announcer,
+  ConfirmButton,
+  ConnectionLine,
+  CopyButton,
+  ErrorNotice,
+  ProgressBar,
+  progressText,
+  Skeleton,
+  StatusBadge,
+  Tabs,
+  type Tab
+} from '../../ui';
+import { FailureCard } from './FailureCard';
+import { JobData } from './JobData';
+import { JobLog } from './JobLog';
+import { JobOverview } from './JobOverview';
+import { foldJob, originText, type JobState } from './model';
+import { ResourceView } from './ResourceView';
+import { Timeline } from './Timeline';
+
+interface JobPageProps {
+  name: string;
+  snapshot?: JobUpdate;
+  /** In a notebook output: bounded height, a way to open the whole page. */
+  embedded?: boolean;
+}
+
+/** Everything about one training job, live. */
+export function JobPage({ name, snapshot, embedded = false }: JobPageProps): JSX.Element {
+  const [input] = useState({ TrainingJobName: name });
+  const { state, error, retry } = useWatch('WatchTrainingJob', input, foldJob, snapshot);
+  return (
+    <article
+      className="jp-ml jp-ml-page"
+      data-embedded={embedded || undefined}
+      aria-label={`Training job ${name}`}
+    >
+      <ConnectionLine />
+      {error && <ErrorNotice error={error} retry={retry} title={`${name} cannot be read.`} />}
+      {state?.card ? (
+        <Job name={name} state={state} card={state.card} embedded={embedded} />
+      ) : (
+        !error && <Skeleton rows={5} height={48} />
+      )}
+    </article>
+  );
+}
+
+function Job({
+  name,
+  state,
+  card,
+  embedded
+}: {
+  name: string;
+  state: JobState;
+  card: JobCard;
+  embedded: boolean;
+}): JSX.Element {
+  const [tab, setTab] = useViewState<string>(`job:${name}:tab`, 'overview');
+  const live = isLive(card.TrainingJobStatus);
+  const now = useNow(live);
+  const failed = card.TrainingJobStatus === 'Failed';
+  const tabs: Tab[] = [
+    { id: 'overview', label: 'Overview' },
+    { id: 'log', label: 'Log', alert: failed },
+    { id: 'resources', label: 'Resources' },
+    {
+      id: 'data',
+      label: 'Inputs & outputs',
+      count: state.inputs.length + state.artifacts.length || undefined
+    }
+  ];
+  return (
+    <>
+      <Announcer message={`${name} ${jobLook(card).label}`} />
+      <JobHeader card={card} now={now} embedded={embedded} />
+      {live && card.TrainingJobStatus === 'InProgress' && card.QueuePosition === undefined && (
+        <div className="jp-ml-page-progress">
+          <ProgressBar progress={state.progress} label={`Progress of ${name}`} />
+          <small>{state.progress ? progressText(state.progress) : card.StatusMessage}</small>
+        </div>
+      )}
+      {!embedded && (
+        <Timeline card={card} transitions={state.job?.SecondaryStatusTransitions ?? []} now={now} />
+      )}
+      {state.failure && <FailureCard failure={state.failure} onLog={() => setTab('log')} />}
+      <Tabs label={name} tabs={tabs} selected={tab} onSelect={setTab}>
+        {tab === 'overview' && (
+          <JobOverview name={name} state={state} card={card} onLog={() => setTab('log')} />
+        )}
+        {tab === 'log' && <JobLog name={name} />}
+        {tab === 'resources' && (
+          <ResourceView resources={state.resources} start={card.TrainingStartTime} />
+        )}
+        {tab === 'data' && (
+          <JobData inputs={state.inputs} artifacts={state.artifacts} job={state.job} />
+        )}
+      </Tabs>
+    </>
+  );
+}
+
+function JobHeader({
+  card,
+  now,
+  embedded
+}: {
+  card: JobCard;
+  now: number;
+  embedded: boolean;
+}): JSX.Element {
+  const { client, open } = usePanel();
+  const name = card.TrainingJobName;
+  const stop = useAction(async () => {
+    await client.call('StopTrainingJob', { TrainingJobName: name });
+  });
+  const seconds = runSeconds(card, now);
+  const baseline = card.Objective?.Baseline;
+  return (
+    <header className="jp-ml-page-header">
+      <div className="jp-ml-page-title">
+        <h1>{name}</h1>
+        <StatusBadge look={jobLook(card)} />
+        <CopyButton text={name} />
+        <span className="jp-ml-spring" />
+        {card.TrainingJobStatus === 'InProgress' && (
+          <ConfirmButton
+            label="Stop"
+            confirm="Confirm stop"
+            busy={stop.busy}
+            onConfirm={stop.run}
+          />
+        )}
+      </div>
+      <p className="jp-ml-page-facts">
+        <span>{originText(card)}</span>
+        <span title={dateTime(card.CreationTime)}>
+          {relativeTime(card.CreationTime, Math.max(now, card.CreationTime))}
+        </span>
+        {seconds !== undefined && (
+          <span>
+            {isLive(card.TrainingJobStatus)
+              ? `running for ${elapsed(seconds)}`
+              : `took ${elapsed(seconds)}`}
+          </span>
+        )}
+        {card.Attempt > 1 && <span>attempt {card.Attempt}</span>}
+        {baseline && (
+          <span>
+            <button
+              type="button"
+              className="jp-ml-link"
+              onClick={() => open({ panel: 'Compare', names: [baseline, name] })}
+            >
+              compare with {baseline}
+            </button>
+          </span>
+        )}
+        {embedded && (
+          <span>
+            <button
+              type="button"
+              className="jp-ml-link"
+              onClick={() => open({ panel: 'TrainingJob', name })}
+            >
+              open page
+            </button>
+          </span>
+        )}
+      </p>
+      {stop.error && <ErrorNotice error={stop.error} title="The job was not stopped." />}
+    </header>
+  );
+}

@@ -1,0 +1,223 @@
+import { useRef, useState } from 'react';
+import { toServiceError, type ServiceError } from '../../core/client';
+import { usePanel } from '../../core/context';
+import { useNow, useViewState, useWatch } from '../../core/hooks';
+import type { JobsUpdate } from '../../core/types';
+import {
+  Announcer,
+  Button,
+  ConnectionLine,
+  EmptyState,
+  ErrorNotice,
+  FilterField,
+  Skeleton,
+  useListKeys
+} from '../../ui';
+import { JobRow } from './JobRow';
+import { filterJobs, foldJobs, groupOf, type JobGroup, type JobsState } from './model';
+
+const EXAMPLE = `%%ml train --name cancer -o model
+model = GradientBoostingClassifier().fit(X, y)
+ml.log(auc=roc_auc_score(y, model.predict_proba(X)[:, 1]))`;
+
+const GROUPS: { id: JobGroup; label: string }[] = [
+  { id: 'all', label: 'All' },
+  { id: 'running', label: 'Running' },
+  { id: 'queued', label: 'Queued' },
+  { id: 'completed', label: 'Completed' },
+  { id: 'failed', label: 'Failed' },
+  { id: 'stopped', label: 'Stopped' }
+];
+
+const NO_INPUT = {};
+
+/** Every training job of the workspace, live. */
+export function JobsPanel({ snapshot }: { snapshot?: JobsUpdate }): JSX.Element {
+  const { state, error, retry } = useWatch('WatchTrainingJobs', NO_INPUT, foldJobs, snapshot);
+  return (
+    <div className="jp-ml jp-ml-list-panel">
+      <ConnectionLine />
+      {error && <ErrorNotice error={error} retry={retry} title="The jobs cannot be read." />}
+      {state ? <Jobs state={state} /> : !error && <Skeleton rows={4} height={56} />}
+    </div>
+  );
+}
+
+function Jobs({ state }: { state: JobsState }): JSX.Element {
+  const { client, open } = usePanel();
+  const [text, setText] = useState('');
+  const [group, setGroup] = useViewState<JobGroup>('jobs:group', 'all');
+  const [selected, setSelected] = useState<readonly string[]>([]);
+  const [problem, setProblem] = useState<ServiceError>();
+  const [stopping, setStopping] = useState<string>();
+  const field = useRef<HTMLInputElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const now = useNow();
+  const shown = filterJobs(state.jobs, group, text);
+
+  const toggle = (name: string): void =>
+    setSelected(
+      selected.includes(name) ? selected.filter(other => other !== name) : [...selected, name]
+    );
+  const stop = (name: string): void => {
+    setProblem(undefined);
+    setStopping(undefined);
+    client
+      .call('StopTrainingJob', { TrainingJobName: name })
+      .catch((reason: unknown) => setProblem(toServiceError(reason)));
+  };
+  const compare = (): void => {
+    if (selected.length > 1) {
+      open({ panel: 'Compare', names: [...selected] });
+    }
+  };
+  const keys = useListKeys({
+    names: shown.map(job => job.TrainingJobName),
+    onOpen: name => open({ panel: 'TrainingJob', name }),
+    onToggle: toggle,
+    onEscape: () => (stopping ? setStopping(undefined) : setSelected([])),
+    letters: {
+      '/': () => field.current?.focus(),
+      c: compare,
+      s: name => {
+        const job = state.jobs.find(one => one.TrainingJobName === name);
+        if (job && ['running', 'queued'].includes(groupOf(job))) {
+          if (stopping === name) {
+            stop(job.TrainingJobName);
+          } else {
+            setStopping(name);
+          }
+        }
+      }
+    }
+  });
+
+  if (state.jobs.length === 0) {
+    return (
+      <EmptyState
+        icon="activity"
+        title="No training jobs yet"
+        text="Put %%ml train on top of a cell and it runs beside the notebook, detached."
+        snippet={EXAMPLE}
+      />
+    );
+  }
+  return (
+    <>
+      <Announcer
+        message={`${state.counts.InProgress} running, ${state.counts.Queued} queued, ${state.counts.Failed} failed`}
+      />
+      <div className="jp-ml-list-bar">
+        <FilterField
+          value={text}
+          placeholder="Filter jobs"
+          inputRef={field}
+          onChange={setText}
+          onEscape={() =>
+            list.current?.querySelector<HTMLElement>('[tabindex="0"][data-row]')?.focus()
+          }
+        />
+        <GroupChips state={state} group={group} onSelect={setGroup} />
+      </div>
+      {problem && <ErrorNotice error={problem} />}
+      <div
+        ref={list}
+        role="grid"
+        aria-label="Training jobs"
+        aria-multiselectable="true"
+        className="jp-ml-rows"
+        onKeyDown={keys.onKeyDown}
+      >
+        <div className="jp-ml-row-head jp-ml-job-grid" aria-hidden="true">
+          <span>Job</span>
+          <span>Objective</span>
+          <span>Trend</span>
+          <span>Progress</span>
+          <span>Duration</span>
+          <span>Started</span>
+        </div>
+        {shown.map(job => (
+          <JobRow
+            key={job.TrainingJobName}
+            job={job}
+            now={now}
+            focusable={keys.active === job.TrainingJobName}
+            selected={selected.includes(job.TrainingJobName)}
+            asking={stopping === job.TrainingJobName}
+            onFocus={() => keys.setActive(job.TrainingJobName)}
+            onOpen={() => open({ panel: 'TrainingJob', name: job.TrainingJobName })}
+            onToggle={() => toggle(job.TrainingJobName)}
+            onStop={() => stop(job.TrainingJobName)}
+          />
+        ))}
+      </div>
+      {shown.length === 0 && (
+        <p className="jp-ml-none">
+          No job matches.{' '}
+          <button
+            type="button"
+            className="jp-ml-link"
+            onClick={() => {
+              setText('');
+              setGroup('all');
+            }}
+          >
+            Show all
+          </button>
+        </p>
+      )}
+      {selected.length > 0 && (
+        <div className="jp-ml-selection" role="toolbar" aria-label="Selected jobs">
+          <span>{selected.length} selected</span>
+          <span className="jp-ml-spring" />
+          <Button
+            look="primary"
+            icon="compare"
+            disabled={selected.length < 2}
+            title="Compare (C)"
+            onClick={compare}
+          >
+            Compare
+          </Button>
+          <Button
+            look="quiet"
+            icon="cross"
+            title="Clear the selection (Esc)"
+            onClick={() => setSelected([])}
+          />
+        </div>
+      )}
+    </>
+  );
+}
+
+function GroupChips({
+  state,
+  group,
+  onSelect
+}: {
+  state: JobsState;
+  group: JobGroup;
+  onSelect(group: JobGroup): void;
+}): JSX.Element {
+  const { counts } = state;
+  const numbers: Record<JobGroup, number> = {
+    all: counts.InProgress + counts.Queued + counts.Completed + counts.Failed + counts.Stopped,
+    running: counts.InProgress,
+    queued: counts.Queued,
+    completed: counts.Completed,
+    failed: counts.Failed,
+    stopped: counts.Stopped
+  };
+  return (
+    <div role="group" aria-label="Show" className="jp-ml-chips">
+      {GROUPS.filter(({ id }) => id === 'all' || id === group || numbers[id] > 0).map(
+        ({ id, label }) => (
+          <button key={id} type="button" aria-pressed={id === group} onClick={() => onSelect(id)}>
+            {label} <b>{numbers[id]}</b>
+          </button>
+        )
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,3 @@
+export { JobPage } from './JobPage';
+export { JobsPanel } from './JobsPanel';
+export { foldJobs, type JobsState } from './model';

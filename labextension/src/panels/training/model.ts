@@ -1,0 +1,187 @@
+import { isLive, isQueued } from '../../core/status';
+import type {
+  Artifact,
+  Failure,
+  InputRecord,
+  JobCard,
+  JobCounts,
+  JobsUpdate,
+  JobUpdate,
+  Progress,
+  Resources,
+  Series,
+  TrainingJobDescription,
+  WireSeries
+} from '../../core/types';
+import type { Curve } from '../../ui';
+
+export interface JobsState {
+  /** Newest first. */
+  jobs: JobCard[];
+  counts: JobCounts;
+}
+
+export function foldJobs(state: JobsState | undefined, update: JobsUpdate): JobsState {
+  const gone = new Set([...update.Removed, ...update.Jobs.map(job => job.TrainingJobName)]);
+  const kept = (state?.jobs ?? []).filter(job => !gone.has(job.TrainingJobName));
+  const jobs = [...kept, ...update.Jobs].sort(
+    (a, b) => b.CreationTime - a.CreationTime || b.TrainingJobName.localeCompare(a.TrainingJobName)
+  );
+  return { jobs, counts: update.Counts };
+}
+
+export type JobGroup = 'all' | 'running' | 'queued' | 'completed' | 'failed' | 'stopped';
+
+export function groupOf(job: JobCard): Exclude<JobGroup, 'all'> {
+  if (isQueued(job)) {
+    return 'queued';
+  }
+  if (isLive(job.TrainingJobStatus)) {
+    return 'running';
+  }
+  return job.TrainingJobStatus === 'Completed'
+    ? 'completed'
+    : job.TrainingJobStatus === 'Failed'
+      ? 'failed'
+      : 'stopped';
+}
+
+/** Jobs of the group whose name, notebook or failure contains every word of the text. */
+export function filterJobs(jobs: JobCard[], group: JobGroup, text: string): JobCard[] {
+  const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return jobs.filter(job => {
+    if (group !== 'all' && groupOf(job) !== group) {
+      return false;
+    }
+    const haystack =
+      `${job.TrainingJobName} ${job.Origin.Notebook ?? ''} ${job.FailureReason ?? ''}`.toLowerCase();
+    return wanted.every(word => haystack.includes(word));
+  });
+}
+
+export interface JobState {
+  card?: JobCard;
+  job?: TrainingJobDescription;
+  series: Map<string, Series>;
+  progress?: Progress;
+  resources?: Resources;
+  failure?: Failure;
+  inputs: InputRecord[];
+  artifacts: Artifact[];
+  ended: boolean;
+}
+
+const SAMPLES_KEPT = 3600;
+
+export function foldJob(state: JobState | undefined, update: JobUpdate): JobState {
+  return {
+    card: update.Card ?? state?.card,
+    job: update.TrainingJob ?? state?.job,
+    series: foldSeries(state?.series, update.Series),
+    progress: update.Progress ?? update.Card?.Progress ?? state?.progress,
+    resources: foldResources(state?.resources, update.Resources),
+    failure: update.Failure ?? state?.failure,
+    inputs: update.Inputs ?? state?.inputs ?? [],
+    artifacts: update.Artifacts ?? state?.artifacts ?? [],
+    ended: update.Ended
+  };
+}
+
+function foldSeries(
+  held: Map<string, Series> | undefined,
+  added: WireSeries[] | undefined
+): Map<string, Series> {
+  if (!added?.length) {
+    return held ?? new Map();
+  }
+  const merged = new Map(held);
+  for (const more of added) {
+    const before = merged.get(more.Name);
+    merged.set(more.Name, {
+      Name: more.Name,
+      Steps: [...(before?.Steps ?? []), ...more.Steps],
+      Times: [...(before?.Times ?? []), ...more.Times],
+      Values: [...(before?.Values ?? []), ...more.Values.map(value => value ?? NaN)]
+    });
+  }
+  return merged;
+}
+
+function foldResources(
+  held: Resources | undefined,
+  update: Resources | undefined
+): Resources | undefined {
+  if (!update) {
+    return held;
+  }
+  const last = held?.Samples.at(-1)?.Time ?? -Infinity;
+  const fresh = update.Samples.filter(sample => sample.Time > last);
+  return { ...update, Samples: [...(held?.Samples ?? []), ...fresh].slice(-SAMPLES_KEPT) };
+}
+
+export interface MetricGroup {
+  title: string;
+  series: { label: string; series: Series }[];
+}
+
+const SPLIT = /^(train|training|val|valid|validation|test|eval)[:_/.-](.+)$/i;
+
+/** The same measure on several splits of the data (`train:auc`, `validation:auc`) belongs in one chart. */
+export function groupSeries(series: Iterable<Series>): MetricGroup[] {
+  const groups = new Map<string, MetricGroup>();
+  for (const one of series) {
+    const match = SPLIT.exec(one.Name);
+    const title = match?.[2] ?? one.Name;
+    const group = groups.get(title) ?? { title, series: [] };
+    group.series.push({ label: match?.[1] ?? one.Name, series: one });
+    groups.set(title, group);
+  }
+  return [...groups.values()];
+}
+
+export type Axis = 'step' | 'time';
+
+export function curvesOf(group: MetricGroup, axis: Axis, start: number | undefined): Curve[] {
+  return group.series.map(({ label, series }, color) => {
+    const origin = start ?? series.Times[0] ?? 0;
+    const xs = axis === 'step' ? series.Steps : series.Times.map(time => time - origin);
+    return { name: label, color, ...ascending(xs, series.Values) };
+  });
+}
+
+/** Points in the order of their axis, which the order of logging need not be. */
+function ascending(xs: number[], ys: number[]): { xs: number[]; ys: number[] } {
+  if (xs.every((x, index) => index === 0 || x >= (xs[index - 1] ?? -Infinity))) {
+    return { xs, ys };
+  }
+  const order = xs.map((_, index) => index).sort((a, b) => (xs[a] ?? 0) - (xs[b] ?? 0));
+  return { xs: order.map(index => xs[index] ?? NaN), ys: order.map(index => ys[index] ?? NaN) };
+}
+
+/** A measure logged once is a result, not a curve. */
+export function isSingle(group: MetricGroup): boolean {
+  return group.series.every(({ series }) => series.Values.length <= 1);
+}
+
+/** `sagemaker_*` hyperparameters are how the script is started, not what the user chose. */
+export function chosenHyperParameters(job: TrainingJobDescription | undefined): [string, string][] {
+  return Object.entries(job?.HyperParameters ?? {})
+    .filter(([name]) => !name.startsWith('sagemaker_'))
+    .map(([name, value]) => [name, unquoted(value)]);
+}
+
+function unquoted(value: string): string {
+  return /^"(?:[^"\\]|\\.)*"$/.test(value) ? String(JSON.parse(value)) : value;
+}
+
+export function originText(job: JobCard): string {
+  const notebook = job.Origin.Notebook?.split('/').at(-1);
+  switch (job.Origin.Kind) {
+    case 'cell':
+      return notebook ? `Cell of ${notebook}` : 'Notebook cell';
+    case 'script':
+      return notebook ? `Script from ${notebook}` : 'Script';
+    case 'algorithm':
+      return 'Built-in algorithm';
+  }
+}

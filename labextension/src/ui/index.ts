@@ -1,0 +1,12 @@
+export { StatusBadge, StatusIcon } from './Badge';
+export { Button, ConfirmButton, CopyButton } from './Button';
+export { Announcer, Facts, FilterField, Section, Tile, type Fact } from './Fields';
+export { Icon, type IconName } from './Icon';
+export { LineChart } from './LineChart';
+export { LogView } from './LogView';
+export { ConnectionLine, EmptyState, ErrorNotice, Notice, Skeleton, Snippet } from './Notice';
+export { Meter, ProgressBar, progressText } from './Progress';
+export { Sparkline } from './Sparkline';
+export { Segments, Tabs, type Tab } from './Tabs';
+export { useListKeys } from './useListKeys';
+export type { Curve } from './chartScale';
