@@ -7,7 +7,6 @@ import json
 import pickle
 import platform
 import sys
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.harness.records import write_json
@@ -91,6 +90,8 @@ def _n_features(model: Any, features: list[str] | None) -> int | None:
 
 
 def _libraries(model: Any) -> dict[str, str]:
+    from importlib import metadata  # noqa: PLC0415  (slow; most cells make no model)
+
     roots = {type(model).__module__.partition(".")[0]}
     roots.update(name for name in _PACKAGES if name in sys.modules and name in repr(model)[:2000])
     names = [_PACKAGES.get(root, root) for root in sorted(roots)]

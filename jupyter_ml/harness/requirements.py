@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ def _problem(line: str) -> str | None:
     found = _LINE.match(line)
     if found is None or "@" in line:
         return f"{line!r} cannot be checked; only names with versions can."
+    from importlib import metadata  # noqa: PLC0415  (slow; most sources have no such file)
+
     if ";" in line and not _applies(line.partition(";")[2]):
         return None
     try:

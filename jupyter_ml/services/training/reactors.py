@@ -50,10 +50,10 @@ def _outcome(
     ctx: Context, row: Row, attempts: list[Attempt], ended: Attempt, verdict: Json
 ) -> Json:
     status, secondary, failure = _status(ctx, ended, verdict)
-    end = verdict.get("ended_at") or ctx.now()
     message = reason_text(failure) if failure else _MESSAGES[secondary]
     steps = transitions(ctx, row, attempts)
-    steps[-1]["EndTime"] = max(end, steps[-1]["StartTime"])
+    end = max(verdict.get("ended_at") or ctx.now(), steps[-1]["StartTime"])
+    steps[-1]["EndTime"] = end
     steps.append({"Status": secondary, "StartTime": end, "EndTime": end, "StatusMessage": message})
     observed: Json = {
         "TrainingJobStatus": status,

@@ -59,13 +59,15 @@ def transitions(ctx: Context, row: Row, attempts: list[Attempt]) -> list[Json]:
         steps = [(row.created_at, "Starting", "Starting the training job")]
     if row.status == "Stopping" and "Stopping" not in {status for _, status, _ in steps}:
         steps.append((row.modified_at, "Stopping", "Stopping the training job"))
-    return as_transitions(sorted(steps, key=lambda step: step[0]))
+    return as_transitions(steps)
 
 
 def as_transitions(steps: list[tuple[float, str, str]]) -> list[Json]:
     """Return steps (time, status, message) as transitions, each ending when the next begins."""
     found: list[Json] = []
-    for time, status, message in steps:
+    for noted, status, message in steps:
+        # the clock may have been set back between two steps
+        time = max(noted, found[-1]["StartTime"]) if found else noted
         if found and found[-1]["Status"] == status:
             continue
         if found:
@@ -92,12 +94,12 @@ def final_metrics(run_dir: Path) -> list[Json]:
 
 def _steps_of(ctx: Context, attempt: Attempt) -> list[tuple[float, str, str]]:
     again = attempt.number != attempt.first
-    waiting = "Waiting for capacity" if attempt.state == QUEUED else "Waited for capacity"
+    waiting = "Waiting for capacity" if attempt.state == QUEUED else "Admitted to run"
     first = ("Restarting", "Starting again after the attempt before was lost")
     status, message = first if again else ("Pending", waiting)
     steps = [(attempt.queued_at, status, message)]
-    if attempt.started_at is not None:
-        steps.append((attempt.started_at, "Starting", "Starting the training job"))
     phases = read_phases(ctx.ref(attempt).directory)
+    if not phases and attempt.started_at is not None:
+        steps.append((attempt.started_at, "Starting", "Starting the training job"))
     steps += [(phase["time"], phase["status"], phase["message"]) for phase in phases]
     return steps
