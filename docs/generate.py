@@ -178,9 +178,9 @@ def instance_types_page() -> str:
     return f"""
 # Instance types
 
-An instance type is a named size: what a job or an endpoint may use at most. `ml.local` is this machine,
-without a limit of its own. Sizes of your own go into `instance_types.json` in the workspace's folder:
-`{{"ml.mine": {{"cpus": 3, "memory_gb": 12, "gpus": 0}}}}`.
+An instance type is a named size: what a job or an endpoint may use at most. `ml.local` is this
+machine, without a limit of its own. Sizes of your own go into `instance_types.json` in the
+workspace's folder: `{{"ml.mine": {{"cpus": 3, "memory_gb": 12, "gpus": 0}}}}`.
 
 {_table(("Name", *heads), rows)}
 """
@@ -229,9 +229,6 @@ def _contract(name: str) -> str:
 
 def _operation(name: str) -> str:
     words = registry().members_of(name)
-    if name in data_plane() and not words:
-        shape = model.operation(name).input
-        words = dict.fromkeys(shape.members if shape else (), "used")
     parts = [f"## {name}", _what_it_does(name)]
     if words:
         parts.append(
@@ -264,7 +261,17 @@ def _what_it_does(name: str) -> str:
 
 
 def _public_name(name: str, value: Any) -> str:
-    return f"## `{name}{inspect.signature(value)}`\n\n{_quoted(value)}"
+    return f"## `{name}{_signature(value)}`\n\n{_quoted(value)}"
+
+
+def _signature(function: Any) -> str:
+    """Return the signature as it is written, without the quotes of annotations."""
+    return (
+        str(inspect.signature(function))
+        .replace("'", "")
+        .replace("(self, ", "(")
+        .replace("(self)", "()")
+    )
 
 
 def _handles(function: Any) -> Iterator[type]:
@@ -285,7 +292,7 @@ def _class(handle: type) -> str:
         if isinstance(function, classmethod | staticmethod):
             function = function.__func__
         if inspect.isfunction(function):
-            signature = "" if isinstance(member, property) else str(inspect.signature(function))
+            signature = "" if isinstance(member, property) else _signature(function)
             parts.append(f"### `{handle.__name__}.{name}{signature}`\n\n{_quoted(function)}")
     return "\n\n".join(parts)
 
@@ -293,7 +300,7 @@ def _class(handle: type) -> str:
 def _verb(name: str) -> str:
     parser = parser_of(name)
     rows = [
-        (f"`{_spelling(action)}`", (action.help or "").replace("%%", "%"))
+        (f"`{_spelling(action)}`", _meaning(action))
         for action in parser._actions
         if "--help" not in action.option_strings
     ]
@@ -310,6 +317,12 @@ def _spelling(action: argparse.Action) -> str:
         return str(value)
     spelled = ", ".join(action.option_strings)
     return spelled if action.nargs == 0 else f"{spelled} {value}"
+
+
+def _meaning(action: argparse.Action) -> str:
+    words = (action.help or "").replace("%%", "%")
+    choices = ", ".join(f"`{choice}`" for choice in action.choices or ())
+    return f"{words}; one of {choices}" if choices else words
 
 
 def _parameters(docstring: str) -> dict[str, str]:

@@ -2,9 +2,9 @@ import pytest
 
 from jupyter_ml.contract import model
 from jupyter_ml.contract.members import audit_members
-from jupyter_ml.services import registry
+from jupyter_ml.services import data_plane, registry
 
-OPERATIONS = sorted(registry().operations)
+OPERATIONS = sorted({*registry().operations, *data_plane()})
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -12,6 +13,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 pytestmark = pytest.mark.slow
+
+_LIST_SERVER_EXTENSIONS = """
+import sys
+from jupyter_server.extension.serverextension import main
+sys.argv[1:] = ["list"]
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +95,11 @@ def test_the_lab_extension_is_enabled_by_the_install_alone(clean):
 
 
 def test_the_server_extension_is_enabled_by_the_install_alone(clean):
-    listed = _run(clean / "bin" / "python", "-m", "jupyter", "server", "extension", "list")
-    assert "jupyter_ml enabled" in listed
-    assert "jupyter_ml" in listed.partition("jupyter_ml enabled")[2]
-    assert "is importable? False" not in listed
+    # `jupyter server` would be looked for on the PATH, and be that of another environment.
+    listed = _run(clean / "bin" / "python", "-c", _LIST_SERVER_EXTENSIONS)
+    words = re.sub("\x1b[^m]*m", "", listed)
+    assert re.search(r"jupyter_ml\s+enabled", words)
+    assert re.search(r"jupyter_ml [\d.]+\s+OK", words)
 
 
 def test_the_command_is_a_subcommand_of_jupyter(clean):
@@ -100,9 +109,12 @@ def test_the_command_is_a_subcommand_of_jupyter(clean):
 
 def _run(*command):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
+    nowhere = str(BIN / "nowhere")
+    own = {"JUPYTER_CONFIG_DIR": nowhere, "JUPYTER_DATA_DIR": nowhere, "NO_COLOR": "1"}
     done = subprocess.run(
         [str(word) for word in command],
-        env={**environment, "PATH": f"{BIN}:{environment['PATH']}", "NO_COLOR": "1"},
+        env={**environment, **own, "PATH": f"{BIN}:{environment['PATH']}"},
+        cwd=BIN,  # not the repository, which Python would import from
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
