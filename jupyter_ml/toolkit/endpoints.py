@@ -148,7 +148,8 @@ class Endpoint(Displayed):
             )
         if waited:
             self._ready_s = time.monotonic() - began
-            slot.progress(words.joined([self.name, self._ready_line()]), last=True)
+        shown = self.shown()
+        slot.progress(shown.text, self.bundle(shown))
         return self
 
     def delete(self) -> None:
@@ -164,9 +165,6 @@ class Endpoint(Displayed):
         ):
             with contextlib.suppress(ResourceInUse, ValidationException):
                 self._client.call(f"Delete{kind}", {f"{kind}Name": key})
-
-    def _ready_line(self) -> str:
-        return f"InService in {words.duration(self._ready_s or 0)}"
 
     def _statuses(self, timeout_s: float | None) -> Iterator[str]:
         """Yield the status until it does not change by itself any more."""

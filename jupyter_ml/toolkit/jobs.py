@@ -260,7 +260,8 @@ class TrainingJob(Displayed):
         try:
             for card, ended in self._cards(timeout_s):
                 if not (quiet and ended):
-                    slot.progress(status_line(card), last=ended)
+                    line = status_line(card)
+                    slot.progress(line, {"text/plain": line} if ended else None)
                     quiet = False
         except KeyboardInterrupt:
             raise Detached(self.name) from None

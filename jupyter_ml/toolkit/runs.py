@@ -50,7 +50,8 @@ class Run:
         """Return what was logged: one row per step, one column per metric."""
         from jupyter_ml.toolkit.tables import metric_frame  # noqa: PLC0415  (loads pandas)
 
-        frame: pd.DataFrame = metric_frame([series.to_wire() for series in scan(self.folder).values()])
+        series = [one.to_wire() for one in scan(self.folder).values()]
+        frame: pd.DataFrame = metric_frame(series)
         return frame
 
     def end(self, status: str, error: BaseException | None = None) -> None:

@@ -90,7 +90,8 @@ class Sent:
         """Return the line that says what runs where with what."""
         size = self.request["ResourceConfig"]["InstanceType"]
         place = None if size == "ml.local" else size
-        values = [_weighed(e) for e in self.entries if e.how != "import" and not e.implicit]
+        asked = [e for e in self.entries if e.how != "import" and not e.implicit]
+        values = [_weighed(entry) for entry in sorted(asked, key=lambda one: -one.bytes)]
         sent = f"sent {', '.join(values)}" if values else "sent nothing"
         return words.joined([self.name, place, "this kernel's Python", sent, "detached"])
 

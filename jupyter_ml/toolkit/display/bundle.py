@@ -127,16 +127,17 @@ class Slot:
         else:
             self._handle.update(data, raw=True)
 
-    def progress(self, line: str, *, last: bool = False) -> None:
-        """Show one line of text in the place of the line before."""
-        if line == self._line and not last:
+    def progress(self, line: str, last: dict[str, Any] | None = None) -> None:
+        """Show one line of text in the place of the line before; `last` stays there for good."""
+        if line == self._line and last is None:
             return
         padded, self._line = line.ljust(len(self._line)), line
         if in_kernel():
-            self.show({"text/plain": line})
+            self.show(last or {"text/plain": line})
             return
+        end = "" if last is None else "\n"
         with contextlib.suppress(ValueError):  # a closed stdout
-            print(f"\r{padded}", end="\n" if last else "", flush=True)  # noqa: T201
+            print(f"\r{padded}", end=end, flush=True)  # noqa: T201  (a terminal's progress)
 
 
 def bounded(update: dict[str, Any]) -> dict[str, Any]:

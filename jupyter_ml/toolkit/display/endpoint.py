@@ -27,10 +27,8 @@ def shown_endpoint(update: dict[str, Any], ready_s: float | None) -> Shown:
     state = status if ready_s is None else f"{status} in {words.duration(ready_s)}"
     facts = [_self_test(update), card.get("FailureReason"), card.get("Url")]
     curl = sample_command(update)
-    if curl and len(curl) > _LONGEST_COMMAND:
-        hint = f"curl: print(ml.endpoint({name!r}).curl)"
-    else:
-        hint = curl
+    long = curl is not None and len(curl) > _LONGEST_COMMAND
+    hint = f"curl: print(ml.endpoint({name!r}).curl)" if long else curl
     text = words.joined([state, *facts, hint])
     html = words.card(
         words.heading(name, words.joined([words.status_text(state), *facts])),
