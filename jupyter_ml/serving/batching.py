@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 1024
 # A call shorter than this is made on the event loop: a hop to a thread would cost as much.
 _INLINE_S = 0.002
+_INLINE_ROWS = 256
 
 
 class AbandonedError(Exception):
@@ -149,7 +150,8 @@ class Batcher:
         if not batch:
             self._busy = False
             return
-        if self._seconds_per_call < _INLINE_S:
+        rows = sum(len(item.rows) for item in batch)
+        if self._seconds_per_call < _INLINE_S and rows <= _INLINE_ROWS:
             started = time.perf_counter()
             self._predict_inline(batch)
             self._learn(time.perf_counter() - started)
@@ -216,5 +218,5 @@ class Batcher:
             start = end
 
     def _learn(self, seconds: float) -> None:
-        # One slow call is enough to leave the event loop; several quick ones are needed to return.
-        self._seconds_per_call = max(seconds, 0.7 * self._seconds_per_call)
+        # An average: one call that the machine held up is no slow model.
+        self._seconds_per_call += 0.25 * (seconds - self._seconds_per_call)

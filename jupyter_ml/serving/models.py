@@ -85,11 +85,24 @@ def load_estimator(model_dir: Path, manifest: Mapping[str, Any]) -> Any:
     Raises
     ------
     ModelFilesError
-        No file, or more than one, could be the model.
+        No file, or more than one, could be the model, or it needs a definition of a notebook.
     """
     path, form = _model_file(model_dir, manifest)
+    try:
+        return _load(path, form, str(manifest.get("class", "")))
+    except AttributeError as error:
+        # What pickle says of a class or function that a cell defined: its module is `__main__`.
+        if "__main__'" not in str(error):
+            raise
+        raise ModelFilesError(
+            f"The model needs something that was defined in the notebook ({error}). Define it in "
+            "code/inference.py and load the model there with model_fn, or in a module."
+        ) from error
+
+
+def _load(path: Path, form: str, class_name: str) -> Any:
     if form == "xgboost":
-        return _load_xgboost(path, str(manifest.get("class", "")))
+        return _load_xgboost(path, class_name)
     if form == "joblib":
         import joblib  # noqa: PLC0415  (only where a model is stored with it)
 

@@ -65,10 +65,18 @@ def _run(config: ServeConfig) -> int:
 
 
 async def _serve(config: ServeConfig) -> None:
-    import uvicorn  # noqa: PLC0415  (a worker imports this package without it)
+    try:
+        import uvicorn  # noqa: PLC0415  (a worker imports this package without it)
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            f"{sys.executable} has no uvicorn, which serves endpoints. Install jupyter_ml there "
+            "with its dependencies, or name the model's Python as JUPYTER_ML_PYTHON."
+        ) from error
 
     listener = _listening_socket(config)
     stats = Stats()
+    with contextlib.suppress(OSError, ValueError):
+        stats.restore(json.loads((config.attempt_dir / "metrics.json").read_text()))
     async with _backend(config) as (backend, ready):
         app = App(config, backend, stats)
         server = uvicorn.Server(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 INTERVAL_S = 5.0
 INTERVALS = 120
@@ -41,6 +41,12 @@ class Stats:
         self.errors_5xx = 0
         self.in_flight = 0
         self._intervals: deque[Interval] = deque(maxlen=INTERVALS)
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go on from what an earlier process of the same attempt counted."""
+        self.requests = snapshot.get("requests", 0)
+        self.errors_4xx = snapshot.get("errors_4xx", 0)
+        self.errors_5xx = snapshot.get("errors_5xx", 0)
 
     def count(self, status: int, seconds: float) -> None:
         """Record one answered request: its HTTP status and how long it took, in seconds."""

@@ -153,6 +153,13 @@ def test_two_candidates_are_not_guessed_between(tmp_path: Path) -> None:
         load_estimator(tmp_path, {})
 
 
+def test_a_model_that_needs_a_definition_of_a_notebook_is_explained(tmp_path: Path) -> None:
+    # As pickle writes an instance of a class that a cell defined.
+    (tmp_path / "model.pkl").write_bytes(b"c__main__\nOfACell\n.")
+    with pytest.raises(ModelFilesError, match="defined in the notebook"):
+        load_estimator(tmp_path, {})
+
+
 def test_a_manifest_that_names_a_missing_file_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ModelFilesError, match=r"names 'm\.joblib'"):
         load_estimator(tmp_path, {"file": "m.joblib", "format": "joblib"})

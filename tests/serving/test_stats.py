@@ -31,3 +31,12 @@ def test_intervals_are_five_seconds_and_the_oldest_go() -> None:
 
 def test_nothing_counted_has_no_latency() -> None:
     assert Stats(ManualClock()).snapshot()["p50_ms"] is None
+
+
+def test_counters_go_on_after_a_restart() -> None:
+    before, after = Stats(ManualClock()), Stats(ManualClock())
+    for status in (200, 400, 500):
+        before.count(status, 0.001)
+    after.restore(before.snapshot())
+    after.count(200, 0.001)
+    assert (after.requests, after.errors_4xx, after.errors_5xx) == (4, 1, 1)

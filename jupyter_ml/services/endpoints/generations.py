@@ -6,7 +6,9 @@ Each generation is the attempt of the same number. `private` of the endpoint's r
 
 from __future__ import annotations
 
+import os
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ValidationException
@@ -15,8 +17,6 @@ from jupyter_ml.engine.instance_types import instance_type
 from jupyter_ml.services.endpoints.plan import ModelPlan, ServingPlan, VariantPlan
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jupyter_ml.core.attempts import Attempt
     from jupyter_ml.core.context import Context
     from jupyter_ml.core.rows import Row
@@ -36,10 +36,15 @@ def serving_plan(ctx: Context, endpoint: str, config: Row) -> ServingPlan:
     Raises
     ------
     ValidationException
-        Its model, the model's files or the instance type do not exist.
+        Its model, the model's files, its Python or the instance type do not exist.
     """
     variant = VariantPlan.from_request(config.request)
     model = ModelPlan.from_request(ctx.get("Model", variant.model_name).request)
+    python = model.interpreter
+    if python is not None and not (Path(python).is_absolute() and os.access(python, os.X_OK)):
+        raise ValidationException(
+            f"JUPYTER_ML_PYTHON={python!r} is not the absolute path of a Python that can be run."
+        )
     return ServingPlan(
         endpoint=endpoint,
         model=model,

@@ -164,6 +164,7 @@ class ServingPlan:
 
     def work(self, token: str) -> Work:
         """Return what an engine is asked to run, answering whoever shows `token`."""
+        interpreter = self.model.interpreter
         serve = {
             "endpoint": self.endpoint,
             "variant": self.variant.name,
@@ -172,7 +173,8 @@ class ServingPlan:
             "source_data": None if self.source is None else str(self.source),
             "program": self.model.program,
             "workers": self.workers,
-            "interpreter": self.model.interpreter,
+            # The server's own interpreter can hold the model in the process that answers.
+            "interpreter": None if interpreter == sys.executable else interpreter,
             "token": token,
             "max_body_bytes": MAX_BODY_BYTES,
             "timeout_s": self.model.timeout_s,

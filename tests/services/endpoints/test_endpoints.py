@@ -240,6 +240,10 @@ def test_what_is_not_there_is_named_at_once(client: LocalClient, tmp_path: Path)
     container = {"Image": "registry/my-own:1", "ModelDataUrl": str(tmp_path)}
     with pytest.raises(NotImplementedException, match="cannot be run"):
         client.call("CreateModel", {"ModelName": "m", "PrimaryContainer": container})
+    environment = {"JUPYTER_ML_PYTHON": "/no/python"}
+    configure(client, "python", tmp_path / "empty", Environment=environment)
+    with pytest.raises(ValidationException, match="JUPYTER_ML_PYTHON='/no/python'"):
+        client.call("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "python"})
     configure(client, "m", tmp_path / "empty", InstanceType="ml.m5.nonsense")
     with pytest.raises(ValidationException, match=r"ml\.m5\.nonsense"):
         client.call("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "m"})

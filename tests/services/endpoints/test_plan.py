@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ def variant(**members: Any) -> VariantPlan:
     return VariantPlan.from_request({"ProductionVariants": [members]})
 
 
+def serving(plan: ModelPlan, **members: Any) -> ServingPlan:
+    """Return how a model is served on two CPUs for each instance."""
+    return ServingPlan(
+        endpoint="e",
+        model=plan,
+        variant=variant(**members),
+        size=InstanceType("ml.m5.large", 2, 8192, 0),
+        data=Path("/data/model.tar.gz"),
+        source=None,
+    )
+
+
 @pytest.mark.parametrize("operation", MEMBERS)
 def test_every_member_is_classified(operation: str) -> None:
     assert audit_members(operation, MEMBERS[operation]) == []
@@ -47,6 +60,13 @@ def test_the_environment_says_how_the_script_is_served() -> None:
     assert (plan.program, plan.workers, plan.timeout_s) == ("serve.py", 3, 30)
     assert plan.locations == [DATA, "s3://bucket/sourcedir.tar.gz"]
     assert plan.interpreter == "/env/bin/python"
+
+
+def test_the_servers_own_interpreter_needs_no_worker_process() -> None:
+    own = serving(model({"JUPYTER_ML_PYTHON": sys.executable}))
+    other = serving(model({"JUPYTER_ML_PYTHON": "/env/bin/python"}))
+    assert json.loads(own.work("t").files["serve.json"])["interpreter"] is None
+    assert json.loads(other.work("t").files["serve.json"])["interpreter"] == "/env/bin/python"
 
 
 def test_the_code_folder_of_the_archive_is_no_location_of_its_own() -> None:
@@ -94,13 +114,10 @@ def test_two_variants_are_refused_with_their_number() -> None:
 
 
 def test_instances_multiply_workers_and_limits() -> None:
-    plan = ServingPlan(
-        endpoint="e",
-        model=model({"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}),
-        variant=variant(InitialInstanceCount=3, InstanceType="ml.m5.large"),
-        size=InstanceType("ml.m5.large", 2, 8192, 0),
-        data=Path("/data/model.tar.gz"),
-        source=None,
+    plan = serving(
+        model({"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}),
+        InitialInstanceCount=3,
+        InstanceType="ml.m5.large",
     )
     work = plan.work("secret")
     serve = json.loads(work.files["serve.json"])
