@@ -530,3 +530,12 @@ def test_a_program_logs_metrics_and_progress_by_itself(jobs: Jobs) -> None:
     series = {item["Name"]: item["Steps"] for item in watched["Series"]}
     assert series == {"auc": list(range(10)), "val/loss": list(range(10))}
     assert watched["Card"]["Objective"]["Name"] == "val/loss"
+
+
+def test_a_job_knows_nothing_of_a_deleted_one_of_its_name(jobs: Jobs) -> None:
+    jobs.run("job-1", "import jupyter_ml as ml; ml.log(loss=1)")
+    jobs.client.call("DeleteTrainingJob", {"TrainingJobName": "job-1"})
+    job = jobs.run("job-1", "pass")
+    assert _statuses(job).count("Training") == 1
+    assert job.get("FinalMetricDataList") == []
+    assert jobs.watch("job-1")["Card"]["Attempt"] == 1

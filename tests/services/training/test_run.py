@@ -305,3 +305,20 @@ def test_a_model_from_a_cell_is_kept_with_its_manifest(harness: HarnessRun) -> N
     assert manifest["sample"] == {"columns": ["a", "b"], "data": [[1, 3.5]]}
     assert "scikit-learn" in manifest["libraries"]
     assert manifest["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def test_a_script_may_import_its_neighbours_and_start_processes(harness: HarnessRun) -> None:
+    harness.write_source(
+        {
+            "neighbour.py": "def double(x):\n    return 2 * x\n",
+            "train.py": "import multiprocessing\n"
+            "from neighbour import double\n"
+            "def work(x):\n    return double(x) + 1\n"
+            "if __name__ == '__main__':\n"
+            "    with multiprocessing.get_context('spawn').Pool(2) as pool:\n"
+            "        print(pool.map(work, range(4)))\n",
+        }
+    )
+    code, output = harness.run()
+    assert code == 0, output
+    assert "[1, 3, 5, 7]" in output
