@@ -50,6 +50,7 @@ class Child:
             preexec_fn=_die_with_parent(),  # noqa: PLW1509
         )
         self._pump = pump
+        self._killer: threading.Timer | None = None
         self._output = cast("IO[bytes]", self._process.stdout)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -57,13 +58,15 @@ class Child:
     def terminate(self, grace_s: float) -> None:
         """Ask the program to end, and kill it after `grace_s` seconds."""
         self._process.send_signal(signal.SIGTERM)
-        killer = threading.Timer(grace_s, self._kill)
-        killer.daemon = True
-        killer.start()
+        self._killer = threading.Timer(grace_s, self._kill)
+        self._killer.daemon = True
+        self._killer.start()
 
     def wait(self) -> int:
         """Return the exit code, negative for a signal, once its output has been read."""
         code = self._process.wait()
+        if self._killer is not None:
+            self._killer.cancel()
         self._kill()  # what it started and left behind would hold the output open
         self._reader.join(_DRAIN_S)
         self._pump.finish()
