@@ -67,6 +67,8 @@ def test_a_replaced_pattern_matches_the_same_strings(
         (r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*", "a😀\t", "\u0001"),
         (r"([\p{L}]*)${1,128}", "abc", "1"),
         (r"[\p{Alnum}\-]+", "Ab-9", "é"),
+        (r"\p{ASCII}*", "text/csv", "é"),
+        (r"\A\S[\p{Print}]*\z", "id 7", " id"),
     ],
 )
 def test_unicode_categories_and_surrogates_mean_what_they_mean_in_java(

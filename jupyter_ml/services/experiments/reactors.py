@@ -12,7 +12,7 @@ from jupyter_ml.contract.errors import ResourceNotFound, ServiceError
 from jupyter_ml.core.events import REDACTED, looks_secret
 from jupyter_ml.core.operations import on
 from jupyter_ml.services.experiments import membership
-from jupyter_ml.services.experiments.runs import JOB_SUFFIX, RESERVED, summaries
+from jupyter_ml.services.experiments.runs import JOB_SUFFIX, RESERVED, numbers_in, summaries
 from jupyter_ml.services.experiments.views import ENDED, state_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def training_created(ctx: Context, event: Event) -> None:
     request = {
         "TrialComponentName": _component(job),
         "DisplayName": config.get("TrialComponentDisplayName") or config.get("RunName"),
-        "Parameters": parameters_of(job),
+        "Parameters": parameters_of(job, origin),
         "InputArtifacts": artifacts_of(job, origin),
         "MetadataProperties": _metadata(origin),
     }
@@ -97,12 +97,12 @@ def component_deleted(ctx: Context, event: Event) -> None:
         _remove_files(ctx.workspace.run_dir(str(event.key)))
 
 
-def parameters_of(job: Json) -> Json:
-    """Return the parameters of a training job's run: hyperparameters and the machine.
+def parameters_of(job: Json, origin: Json) -> Json:
+    """Return the parameters of a training job's run: hyperparameters, numbers, the machine.
 
     Secrets by their name or looks are hidden; what script mode adds for itself is left out.
     """
-    parameters: Json = {}
+    parameters = {name: _parameter(text) for name, text in numbers_in(origin).items()}
     for name, text in job.get("HyperParameters", {}).items():
         if not name.startswith("sagemaker_"):
             parameters[name] = _parameter(REDACTED if looks_secret(name, text) else text)
@@ -128,8 +128,10 @@ def artifacts_of(job: Json, origin: Json) -> Json:
         if uri:
             media = channel.get("ContentType") or "application/octet-stream"
             artifacts[channel["ChannelName"]] = {"MediaType": media, "Value": uri}
+    numbers = numbers_in(origin)
     for item in origin.get("inputs") or ():
-        if item.get("sha256") and len(artifacts) < _MOST_ARTIFACTS:
+        is_artifact = item.get("sha256") and item["name"] not in numbers
+        if is_artifact and len(artifacts) < _MOST_ARTIFACTS:
             value = f"sha256:{item['sha256']}"
             artifacts.setdefault(item["name"], {"MediaType": "application/python", "Value": value})
     return artifacts

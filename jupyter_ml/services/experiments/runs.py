@@ -103,11 +103,7 @@ def load_run(ctx: Context, row: Row) -> Run:
     origin = provenance_of(ctx, row)
     sent = origin.get("inputs") or []
     given = {name: _text(value) for name, value in view.get("Parameters", {}).items()}
-    numbers = {
-        item["name"]: str(item["detail"])
-        for item in sent
-        if item.get("kind") in _NUMBERS and item.get("detail") is not None
-    }
+    numbers = numbers_in(origin)
     job = row.private.get("job")
     return Run(
         name=job or row.key,
@@ -172,6 +168,15 @@ def provenance_of(ctx: Context, row: Row) -> Json:
     except (OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}
+
+
+def numbers_in(origin: Json) -> dict[str, str]:
+    """Return the numbers that were sent along, as text by name: what people call parameters."""
+    return {
+        item["name"]: str(item["detail"])
+        for item in origin.get("inputs") or ()
+        if item.get("kind") in _NUMBERS and item.get("detail") is not None
+    }
 
 
 def _environment(origin: Json) -> dict[str, str]:

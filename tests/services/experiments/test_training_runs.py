@@ -72,7 +72,7 @@ def test_hyperparameters_are_parameters_without_those_of_script_mode(house: Any)
     }
 
 
-def test_channels_and_variables_are_input_artifacts(house: Any) -> None:
+def test_channels_and_variables_are_input_artifacts_but_numbers_are_parameters(house: Any) -> None:
     uri = f"s3://bucket/inputs/{'b' * 64}/data.csv"
     source = {"S3DataSource": {"S3Uri": uri}}
     channel = {"ChannelName": "data", "DataSource": source, "ContentType": "text/csv"}
@@ -80,6 +80,8 @@ def test_channels_and_variables_are_input_artifacts(house: Any) -> None:
     artifacts = describe(house)["InputArtifacts"]
     assert artifacts["data"] == {"MediaType": "text/csv", "Value": uri}
     assert artifacts["train"]["Value"] == f"sha256:{'a' * 64}"
+    assert "depth" not in artifacts
+    assert describe(house)["Parameters"]["depth"] == {"NumberValue": 3.0}
     inputs = {item["Name"]: item for item in house.call("GetRun", RunName="cancer-1")["Inputs"]}
     assert inputs["data"]["Sha256"] == "b" * 64
     assert inputs["train"]["Detail"] == "455x31"
