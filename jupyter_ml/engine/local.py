@@ -55,6 +55,8 @@ class LocalEngine:
         Whether work larger than the machine is run on what is there.
     log_segment_bytes, log_segments
         Size and number of the pieces that are kept of each member's log.
+    control_groups
+        Whether memory limits may be held by control groups where they can be had.
     """
 
     def __init__(
@@ -64,10 +66,12 @@ class LocalEngine:
         oversize: bool = False,
         log_segment_bytes: int = SEGMENT_BYTES,
         log_segments: int = SEGMENTS,
+        control_groups: bool = True,
     ) -> None:
         self._root = Path(root)
         self._oversize = oversize
         self._log = {"segment_bytes": log_segment_bytes, "segments": log_segments}
+        self._control_groups = control_groups
 
     @property
     def machine(self) -> machine.Machine:
@@ -78,7 +82,7 @@ class LocalEngine:
         """Return how limits are held here, and whether work outlives the server."""
         survives, why = machine.survival()
         return Capabilities(
-            memory=_memory_means(),
+            memory=_memory_means(self._control_groups),
             cpu="affinity" if hasattr(os, "sched_setaffinity") else "advisory",
             survives_server_stop=survives,
             survival=why,
@@ -191,6 +195,7 @@ class LocalEngine:
             "cpu_locks": str(self._root / "locks" / "cpus"),
             "machine": here.to_json(),
             "log": self._log,
+            "control_groups": self._control_groups,
             "tick": list(tick),
         }
         write_json(ref.directory / "work.json", spec, sync=False)
@@ -216,8 +221,8 @@ def _machine() -> machine.Machine:
 
 
 @cache
-def _memory_means() -> str:
-    if limits.can_use_groups():
+def _memory_means(control_groups: bool) -> str:  # noqa: FBT001  (cached by its value)
+    if control_groups and limits.can_use_groups():
         return "cgroup"
     return "rlimit" if tree.IS_LINUX else "advisory"
 

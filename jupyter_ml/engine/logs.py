@@ -79,7 +79,7 @@ class LogWriter:
             os.rename(self._path, f"{self._path}.{self._end}.{self._lines}")
             self._size = 0
             full = _rotated(os.path.dirname(self._path))
-            for piece in full[1 : len(full) + 2 - self._segments]:
+            for piece in full[1 : max(1, len(full) + 2 - self._segments)]:
                 self.dropped += os.stat(piece.path).st_size
                 os.unlink(piece.path)
 

@@ -122,7 +122,8 @@ def _ends(members: Sequence[Member]) -> str:
         + (" for not ending within the grace" if member.ignored_sigterm else "")
         for name, member in zip(names, members, strict=True)
     ]
-    return f"{', '.join(ends)}.".capitalize()
+    text = ", ".join(ends)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _told(directory: str) -> dict[str, Any]:

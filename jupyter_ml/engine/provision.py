@@ -56,7 +56,9 @@ class Provision:
             return none, None
         limit = self._work["memory_mb"] * _MIB
         name = f"jupyter_ml-{self._spec['token'][:16]}"
-        groups = [limits.ControlGroup.create(f"{name}-{rank}", limit) for rank in range(count)]
+        groups = none
+        if self._spec["control_groups"]:
+            groups = [limits.ControlGroup.create(f"{name}-{rank}", limit) for rank in range(count)]
         if all(groups):
             self.enforced["memory"] = "cgroup"
             return groups, None

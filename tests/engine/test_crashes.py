@@ -1,0 +1,202 @@
+"""The crash matrix of the engine: what really dies here is real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_ml.engine.durable import read_json, write_json
+from jupyter_ml.engine.local import STALE_AFTER_S
+from jupyter_ml.testing import eventually
+
+SLEEP = """
+import os, time
+open('pid', 'w').write(str(os.getpid()))
+os.rename('pid', 'started')
+time.sleep(600)
+"""
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open('pid', 'w').write(str(os.getpid()))
+        os.rename('pid', 'started')
+        time.sleep(600)
+    os._exit(0)
+while not os.path.exists('started'):
+    time.sleep(0.01)
+"""
+
+
+def test_work_survives_the_process_that_submitted_it(bench):
+    ref = bench.ref()
+    program = f"""
+import os, pathlib
+from jupyter_ml.core.attempts import AttemptRef
+from jupyter_ml.engine.local import LocalEngine
+from jupyter_ml.engine.work import Work
+ref = AttemptRef(*{tuple(ref[:4])!r}, pathlib.Path({str(ref.directory)!r}))
+work = Work(({sys.executable!r}, "-c", "import time; time.sleep(1); print('done')"))
+LocalEngine(pathlib.Path({str(bench.root)!r})).submit(ref, work)
+os.kill(os.getpid(), 9)
+"""
+    result = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert result.returncode == -signal.SIGKILL
+    assert bench.verdict(ref).state == "Completed"
+    assert bench.log(ref) == "done\n"
+
+
+def test_a_killed_shim_takes_its_job_along_and_is_reported_lost(bench, is_running):
+    ref = bench.start(SLEEP)
+    pid = bench.started(ref)
+    os.kill(bench.shim(ref), signal.SIGKILL)
+    eventually(lambda: bench.state(ref) == "lost")
+    eventually(lambda: not is_running(pid))
+    assert bench.engine.observe(ref).lost_reason == "SupervisorLost"
+
+
+def test_what_a_killed_shim_left_behind_is_swept(bench, is_running):
+    ref = bench.start(DAEMON + "time.sleep(600)")
+    pid = bench.started(ref)
+    os.kill(bench.shim(ref), signal.SIGKILL)
+    eventually(lambda: bench.state(ref) == "lost")
+    assert is_running(pid)
+    assert bench.engine.sweep(ref) >= 1
+    assert not is_running(pid)
+    assert bench.engine.sweep(ref) == 0
+
+
+def test_a_lost_attempt_is_never_run_again_under_the_same_number(bench):
+    ref = bench.start(SLEEP)
+    bench.started(ref)
+    os.kill(bench.shim(ref), signal.SIGKILL)
+    eventually(lambda: bench.state(ref) == "lost")
+    bench.engine.submit(ref, bench.work(SLEEP))
+    assert bench.state(ref) == "lost"
+
+
+def test_a_killed_job_is_recorded_with_the_name_of_the_signal(bench):
+    ref = bench.start(SLEEP)
+    os.kill(int(bench.started(ref)), signal.SIGKILL)
+    verdict = bench.verdict(ref)
+    assert (verdict.state, verdict.reason) == ("Failed", "Killed")
+    assert "SIGKILL" in verdict.message
+    assert "memory limit" not in verdict.message
+    assert verdict.members[0].signal == "SIGKILL"
+
+
+def test_shim_and_job_killed_together_leave_a_lost_attempt(bench):
+    ref = bench.start(SLEEP)
+    pid = int(bench.started(ref))
+    os.kill(bench.shim(ref), signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: bench.state(ref) == "lost")
+    assert bench.engine.observe(ref).lost_reason == "SupervisorLost"
+
+
+def test_a_suspended_shim_is_stalled_and_not_reclaimed(bench, is_running):
+    ref = bench.start(SLEEP)
+    pid = bench.started(ref)
+    shim = bench.shim(ref)
+    os.kill(shim, signal.SIGSTOP)
+    old = time.time() - STALE_AFTER_S - 5
+    os.utime(ref.directory / "heartbeat", (old, old))
+    assert bench.state(ref) == "stalled"
+    assert bench.engine.sweep(ref) == 0
+    assert is_running(pid)
+    os.kill(shim, signal.SIGCONT)
+    eventually(lambda: bench.state(ref) == "running")
+
+
+def test_a_stop_wakes_a_suspended_shim(bench):
+    ref = bench.start(SLEEP)
+    bench.started(ref)
+    os.kill(bench.shim(ref), signal.SIGSTOP)
+    bench.engine.stop(ref)
+    assert bench.verdict(ref).state == "Stopped"
+
+
+def test_after_a_reboot_the_attempt_is_lost_to_it(bench):
+    ref = bench.start(SLEEP)
+    bench.started(ref)
+    pid = bench.shim(ref)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: bench.state(ref) == "lost")
+    values = read_json(ref.directory / "shim.json")
+    write_json(
+        ref.directory / "shim.json", {**values, "identity": f"other-boot:{pid}:1"}, sync=False
+    )
+    assert bench.engine.observe(ref).lost_reason == "HostRestarted"
+
+
+def test_a_reused_process_id_is_not_taken_for_the_shim(bench):
+    ref = bench.start(SLEEP)
+    bench.started(ref)
+    bench.shim(ref)
+    os.kill(bench.shim(ref), signal.SIGKILL)
+    eventually(lambda: bench.state(ref) == "lost")
+    values = read_json(ref.directory / "shim.json")
+    boot = values["identity"].split(":")[0]
+    identity = f"{boot}:{os.getpid()}:1"
+    write_json(ref.directory / "shim.json", {**values, "identity": identity}, sync=False)
+    assert bench.state(ref) == "lost"
+    bench.engine.stop(ref)  # would end this very process if it believed the number
+
+
+def test_a_daemon_that_left_its_session_ends_with_the_job(bench, is_running):
+    ref = bench.start(DAEMON)
+    pid = bench.started(ref)
+    assert bench.verdict(ref).state == "Completed"
+    assert not is_running(pid)
+
+
+def test_a_shim_told_to_end_interrupts_the_work_even_if_it_exits_with_zero(bench):
+    code = "import signal, sys\nsignal.signal(15, lambda *_: sys.exit(0))\n" + SLEEP
+    ref = bench.start(code)
+    bench.started(ref)
+    os.kill(bench.shim(ref), signal.SIGTERM)
+    verdict = bench.verdict(ref)
+    assert (verdict.state, verdict.reason) == ("Interrupted", "Interrupted")
+    assert verdict.members[0].exit_code == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_a_full_disk_harms_neither_the_job_nor_its_verdict(make_bench, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=False, timeout=30
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not permitted here")
+    try:
+        bench = make_bench(disk)
+        code = (
+            "import os, sys\n"
+            "for _ in range(64): sys.stdout.write('x' * 65535 + '\\n')\n"
+            "sys.stdout.flush()\n"
+            f"open({str(tmp_path / 'finished')!r}, 'w').close()"
+        )
+        ref = bench.start(code)
+        eventually((tmp_path / "finished").exists, 30)
+        pid = bench.shim(ref)
+        eventually(lambda: not children(pid), 30)
+        assert bench.state(ref) in ("running", "stalled")
+        (disk / "work/Job/bench/1/members/0/log").unlink()
+        verdict = bench.verdict(ref)
+        assert verdict.state == "Completed"
+        assert verdict.dropped_log_bytes > 1 << 20
+        bench.end()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False, timeout=30)
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
