@@ -171,7 +171,8 @@ def test_running_work_that_nobody_knows_is_found(bench):
 
 def test_what_a_job_uses_is_sampled(bench):
     ref = bench.start(
-        "import time\nb = bytearray(100 << 20)\nend = time.time() + 600\nwhile time.time() < end: pass"
+        "import time\nb = bytearray(100 << 20)\n"
+        "end = time.time() + 600\nwhile time.time() < end: pass"
     )
     eventually(lambda: len(bench.engine.usage(ref)) >= 2, 30)
     newest = bench.engine.usage(ref)[-1]
