@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_ml.core.settings import Settings
 from jupyter_ml.engine.machine import Machine
-from jupyter_ml.engine.protocol import Capabilities, Observation, Outcome, Verdict
+from jupyter_ml.engine.protocol import (
+    Capabilities,
+    LogChunk,
+    Observation,
+    Outcome,
+    Sample,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,6 +115,18 @@ class ScriptedEngine:
         del grace_s
         self.stopped.append(ref.key)
         self.end(ref.key, ref.number, "Stopped", reason)
+
+    def logs(
+        self, ref: AttemptRef, member: int = 0, offset: int = 0, limit: int = 262_144
+    ) -> LogChunk:
+        """Return an empty log: nothing runs, so nothing is written."""
+        del ref, member, offset, limit
+        return LogChunk(b"", 0, 0, first_line=1, end=0, dropped_bytes=0)
+
+    def usage(self, ref: AttemptRef, since: float = 0) -> list[Sample]:
+        """Return no samples."""
+        del ref, since
+        return []
 
     def sweep(self, ref: AttemptRef) -> int:
         """Note it; there is nothing to end."""
