@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from jupyter_ml.core.events import Event
     from jupyter_ml.core.operations import Reactor
+    from jupyter_ml.core.rows import Row
     from jupyter_ml.engine.protocol import Observation
 
 Json = dict[str, Any]
@@ -135,7 +136,7 @@ class Pass:
         self._at(f"note progress of {attempt.key}")
         with self._ctx.writing() as ctx:
             Attempts(ctx.connection).change(attempt, **changes)
-            row = ctx.find(attempt.kind, attempt.key)
+            row = _row_of(ctx, attempt)
             if ready is not None and row is not None:
                 ctx.emit("AttemptReady", row, {"Attempt": attempt.number, **ready})
         self._changed = True
@@ -168,11 +169,11 @@ class Pass:
                 started_at=verdict.get("started_at") or current.started_at,
                 resource_seconds=_resource_seconds(current, verdict),
             )
-            row = ctx.find(attempt.kind, attempt.key)
+            row = _row_of(ctx, attempt)
             if row is not None:
                 detail = {"Attempt": current.number, "Verdict": verdict}
                 if _is_retried(current, verdict):
-                    attempts.add(current.kind, current.key, current.work, now, current.first)
+                    attempts.add(row.id, row.kind, row.key, current.work, now, current.first)
                     ctx.emit("AttemptRetried", row, detail)
                 else:
                     ctx.emit("AttemptEnded", row, detail)
@@ -304,6 +305,12 @@ def _resource_seconds(attempt: Attempt, verdict: Json) -> dict[str, float]:
 
 def _demand(attempt: Attempt) -> Demand:
     return Demand.of(attempt.id, Work.from_json(attempt.work), attempt.gpu_ids)
+
+
+def _row_of(ctx: Context, attempt: Attempt) -> Row | None:
+    """Return what the attempt is of, unless that was deleted; never a namesake."""
+    row = ctx.find(attempt.kind, attempt.key)
+    return row if row is not None and row.id == attempt.row_id else None
 
 
 def _cursor(ctx: Context, reactor: Reactor) -> tuple[int, int]:

@@ -35,11 +35,13 @@ class AttemptRef(NamedTuple):
 class Attempt:
     """One run of a resource's work; times are epoch seconds.
 
+    `row_id` is the resource's own number, which a namesake of a deleted one does not share;
     `first` is the number of the attempt that a chain of retries began with, `wanted` is "run"
     or the reason why it shall stop.
     """
 
     id: int
+    row_id: int
     kind: str
     key: str
     number: int
@@ -73,7 +75,13 @@ class Attempts:
         self._connection = connection
 
     def add(
-        self, kind: str, key: str, work: dict[str, Any], now: float, first: int | None = None
+        self,
+        row_id: int,
+        kind: str,
+        key: str,
+        work: dict[str, Any],
+        now: float,
+        first: int | None = None,
     ) -> Attempt:
         """Queue the next attempt; numbers are never used twice, also not by a namesake."""
         query = sa.select(sa.func.max(attempts.c.number)).where(
@@ -82,6 +90,7 @@ class Attempts:
         number = (self._connection.execute(query).scalar() or 0) + 1
         result = self._connection.execute(
             attempts.insert().values(
+                row_id=row_id,
                 kind=kind,
                 key=key,
                 number=number,
@@ -101,9 +110,9 @@ class Attempts:
         (found,) = self.select(attempts.c.id == identity)
         return found
 
-    def of(self, kind: str, key: str) -> list[Attempt]:
-        """Return all attempts of a resource, newest last."""
-        return self.select(attempts.c.kind == kind, attempts.c.key == key)
+    def of(self, row_id: int) -> list[Attempt]:
+        """Return all attempts of a resource, newest last; none of a deleted namesake."""
+        return self.select(attempts.c.row_id == row_id)
 
     def live(self, states: Iterable[str] = LIVE) -> list[Attempt]:
         """Return the attempts in these states, in the order they were queued."""

@@ -297,19 +297,19 @@ class Context:
         if problems:
             raise errors.ResourceLimitExceeded(" ".join(problems))
         self.wishes = True
-        return Attempts(self.connection).add(row.kind, row.key, work.to_json(), self.now())
+        return Attempts(self.connection).add(row.id, row.kind, row.key, work.to_json(), self.now())
 
     def stop(self, row: Row, reason: str = "Stopped") -> None:
         """Wish that all live attempts of a resource end."""
         attempts = Attempts(self.connection)
-        for attempt in attempts.of(row.kind, row.key):
+        for attempt in attempts.of(row.id):
             if attempt.is_live and attempt.wanted == "run":
                 attempts.change(attempt, wanted=reason)
                 self.wishes = True
 
     def attempts(self, row: Row) -> list[Attempt]:
         """Return all attempts at a resource's work, newest last."""
-        return Attempts(self.connection).of(row.kind, row.key)
+        return Attempts(self.connection).of(row.id)
 
     def live_attempts(self) -> list[Attempt]:
         """Return all attempts that are queued or running, in the order they were queued."""

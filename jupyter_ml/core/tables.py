@@ -29,6 +29,8 @@ rows = sa.Table(
     sa.Index("rows_by_status", "kind", "status"),
     sa.Index("rows_by_arn", "arn"),
     sa.Index("rows_by_parent", "parent"),
+    # The number of a deleted row is never given to another.
+    sqlite_autoincrement=True,
 )
 
 tags = sa.Table(
@@ -65,6 +67,7 @@ attempts = sa.Table(
     "attempts",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("row_id", sa.Integer, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
@@ -83,6 +86,7 @@ attempts = sa.Table(
     sa.Column("ended_at", sa.Float),
     sa.UniqueConstraint("kind", "key", "number"),
     sa.Index("attempts_by_state", "state", "id"),
+    sa.Index("attempts_by_row", "row_id", "id"),
 )
 
 timers = sa.Table(

@@ -88,7 +88,7 @@ def start_generation(ctx: Context, row: Row, plan: ServingPlan, config: str) -> 
 def end_generation(ctx: Context, row: Row, number: int, reason: str) -> None:
     """Wish that one generation ends, the others stay."""
     attempts = Attempts(ctx.connection)
-    for attempt in attempts.of(row.kind, row.key):
+    for attempt in attempts.of(row.id):
         if attempt.number == number and attempt.is_live and attempt.wanted == "run":
             attempts.change(attempt, wanted=reason)
             ctx.wishes = True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml.core.attempts import QUEUED
 from jupyter_ml.core.metrics import Series, scan
 from jupyter_ml.harness.records import PROGRESS, read_json
-from jupyter_ml.services.training.status import ENDED, attempts_of, training_start, transitions
+from jupyter_ml.services.training.status import ENDED, training_start, transitions
 from jupyter_ml.services.training.work import run_name
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def card_of(ctx: Context, row: Row, queue: list[int]) -> Json:
     queue
         Numbers of the attempts that wait for capacity, the next one first.
     """
-    attempts = attempts_of(ctx, row) if row.status not in ENDED else []
+    attempts = ctx.attempts(row) if row.status not in ENDED else []
     steps = row.observed.get("SecondaryStatusTransitions") or transitions(ctx, row, attempts)
     origin = row.observed.get("Origin", {})
     card: Json = {

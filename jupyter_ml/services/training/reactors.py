@@ -10,7 +10,6 @@ from jupyter_ml.services.training.cards import objective_of
 from jupyter_ml.services.training.failures import failure_of, reason_text
 from jupyter_ml.services.training.status import (
     ENDED,
-    attempts_of,
     final_metrics,
     training_start,
     transitions,
@@ -37,7 +36,7 @@ def training_ended(ctx: Context, event: Event) -> None:
     row = ctx.find("TrainingJob", event.key) if event.key else None
     if row is None or row.status in ENDED:
         return
-    attempts = attempts_of(ctx, row)
+    attempts = ctx.attempts(row)
     ended = next((one for one in attempts if one.number == event.detail["Attempt"]), None)
     if ended is None:
         return

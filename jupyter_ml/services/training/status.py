@@ -46,13 +46,8 @@ def describe(ctx: Context, row: Row) -> Json:
     }
     if row.status in ENDED:
         return view
-    steps = transitions(ctx, row, attempts_of(ctx, row))
+    steps = transitions(ctx, row, ctx.attempts(row))
     return {**view, "SecondaryStatus": steps[-1]["Status"], "SecondaryStatusTransitions": steps}
-
-
-def attempts_of(ctx: Context, row: Row) -> list[Attempt]:
-    """Return the job's attempts, newest last, without those of a deleted job of its name."""
-    return [one for one in ctx.attempts(row) if one.queued_at >= row.created_at]
 
 
 def transitions(ctx: Context, row: Row, attempts: list[Attempt]) -> list[Json]:

@@ -18,7 +18,7 @@ from jupyter_ml.core.operations import reader
 from jupyter_ml.core.tables import rows
 from jupyter_ml.engine.work import Work
 from jupyter_ml.services.training.cards import card_of
-from jupyter_ml.services.training.status import ENDED, attempts_of
+from jupyter_ml.services.training.status import ENDED
 from jupyter_ml.services.training.work import run_name
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def watch_training_job(ctx: Context, request: Json) -> Json:
     known = _read(request.get("Cursor"))
     if known.get("created") != row.created_at:
         known = {}
-    attempts = attempts_of(ctx, row)
+    attempts = ctx.attempts(row)
     newest = attempts[-1] if attempts else None
     points, metrics_cursor = _tail(ctx, row, known.get("metrics"))
     use, samples = _usage(ctx, newest, known.get("sampled", 0.0))
