@@ -22,7 +22,7 @@ from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown, Slot
 from jupyter_ml.toolkit.display.endpoint import sample_command, shown_endpoint, shown_endpoints
 from jupyter_ml.toolkit.display.failure import Detached
-from jupyter_ml.toolkit.naming import checked, create_numbered
+from jupyter_ml.toolkit.naming import TAKEN, checked, create_numbered, exists
 from jupyter_ml.toolkit.submission import IMAGE
 from jupyter_ml.toolkit.tables import answer_table, request_body
 from jupyter_ml.toolkit.verbs.names import find
@@ -270,7 +270,9 @@ def deploy(
     request = {"EndpointName": endpoint_name, "EndpointConfigName": config}
     try:
         client.call("CreateEndpoint", request)
-    except ResourceInUse:
+    except TAKEN:
+        if not exists(client, "Endpoint", endpoint_name):
+            raise
         deployed = Endpoint(endpoint_name, client)
         with contextlib.suppress(MLError):  # one that failed to start can be replaced too
             deployed.wait()
@@ -297,7 +299,9 @@ def _model(client: Client, job: TrainingJob) -> str:
 
     try:
         create(job.name)
-    except ResourceInUse:
+    except TAKEN:
+        if not exists(client, "Model", job.name):
+            raise
         there = client.call("DescribeModel", {"ModelName": job.name})
         if there.get("PrimaryContainer", {}).get("ModelDataUrl") == container["ModelDataUrl"]:
             return job.name

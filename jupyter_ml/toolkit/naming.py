@@ -6,13 +6,20 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.client import paginate
-from jupyter_ml.contract.errors import ResourceInUse, UsageError
+from jupyter_ml.contract.errors import (
+    ResourceInUse,
+    ResourceNotFound,
+    UsageError,
+    ValidationException,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from jupyter_ml.client import Client
 
+# What says that a name is taken; some resources say it as SageMaker does, in a validation error.
+TAKEN = (ResourceInUse, ValidationException)
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _LONGEST = 57  # 63 of SageMaker, less "-99999"
 _TRIES = 100
@@ -63,6 +70,15 @@ def numbered(client: Client, kind: str, base: str) -> list[str]:
     return sorted(ours, key=lambda name: last_number(base, [name]))
 
 
+def exists(client: Client, kind: str, name: str) -> bool:
+    """Return whether there is a resource of that kind and name."""
+    try:
+        client.call(f"Describe{kind}", {f"{kind}Name": name})
+    except (ResourceNotFound, ValidationException):
+        return False
+    return True
+
+
 def create_numbered(client: Client, kind: str, base: str, create: Callable[[str], object]) -> str:
     """Create a resource under the next free number; return its name.
 
@@ -74,7 +90,9 @@ def create_numbered(client: Client, kind: str, base: str, create: Callable[[str]
         number += 1
         try:
             create(f"{base}-{number}")
-        except ResourceInUse:
+        except TAKEN:
+            if not exists(client, kind, f"{base}-{number}"):
+                raise
             continue
         return f"{base}-{number}"
     msg = f"{_TRIES} numbers after {base}-{number - _TRIES} are taken; choose another name."

@@ -34,12 +34,12 @@ def test_secrets_are_not_sent_unless_somebody_asks():
 
 
 def test_an_unknown_input_is_refused_with_the_nearest_name():
-    with pytest.raises(UsageError, match="no variable 'trian'.*Did you mean 'train'"):
+    with pytest.raises(UsageError, match=r"no variable 'trian'.*Did you mean 'train'"):
         captured("1", {"train": 1}, only=["trian"])
 
 
 def test_an_output_that_the_cell_never_assigns_is_refused():
-    with pytest.raises(UsageError, match="never assigns 'modle'.*Did you mean 'model'"):
+    with pytest.raises(UsageError, match=r"never assigns 'modle'.*Did you mean 'model'"):
         capture.require_outputs(capture.parsed("model = 1"), ["modle"])
 
 

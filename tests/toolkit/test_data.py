@@ -68,5 +68,5 @@ def test_a_script_loads_its_channel_by_name(tmp_path, monkeypatch):
     (tmp_path / "b.csv").write_text("x\n2\n")
     monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tmp_path))
     assert ml.load_channel("train")["x"].tolist() == [1, 2]
-    with pytest.raises(UsageError, match="no channel or path 'test'. Channels: train"):
+    with pytest.raises(UsageError, match=r"no channel or path 'test'. Channels: train"):
         ml.load_channel("test")

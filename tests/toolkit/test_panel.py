@@ -18,6 +18,7 @@ class Listening(panels.Panel):
         super().__init__(client, **traits)
 
     def send(self, content, buffers=None):
+        assert not buffers
         self.heard.append(content)
 
     def of(self, identity):

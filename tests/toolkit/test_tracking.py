@@ -61,7 +61,8 @@ def test_a_run_in_a_job_is_refused(job):
 
 def test_a_run_keeps_parameters_metrics_and_where_it_comes_from(run, workspace):
     run(
-        "with ml.run('base', depth=3, api_key='k') as first:\n    ml.log(auc=0.5)\n    ml.log(auc=0.7)"
+        "with ml.run('base', depth=3, api_key='k') as first:\n"
+        "    ml.log(auc=0.5)\n    ml.log(auc=0.7)"
     )
     got = workspace.call("GetRun", {"RunName": "base-1"})
     assert (got["Kind"], got["Status"]) == ("Run", "Completed")
