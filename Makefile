@@ -115,11 +115,11 @@ test-examples: $(READY_DEV)  ## Run every example from top to bottom
 
 # Debian's package where it can be installed; elsewhere a sentence that says what to do.
 chromium:
-	@if [ -n "$$JUPYTER_ML_CHROMIUM" ] || command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then root=; \
 	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then root="sudo -n"; \
 	else echo "The browser tests need Chromium, and it cannot be installed from here. Install it with your" \
-		"package manager, or set JUPYTER_ML_CHROMIUM to the path of one."; exit 1; fi; \
+		"package manager, so that chromium is on the PATH."; exit 1; fi; \
 	echo "Installing Chromium for the browser tests"; mkdir -p build; \
 	$$root apt-get -q -o DPkg::Lock::Timeout=300 update >build/chromium.log 2>&1; \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \

@@ -163,8 +163,9 @@ def settings_page() -> str:
     return f"""
 # Settings
 
-Each setting is an environment variable; the server extension also takes it from
-`jupyter_server_config.py` as a trait of `JupyterML` (`c.JupyterML.region = "eu-west-1"`).
+Each setting is an environment variable, or in Jupyter's and IPython's configuration a trait of
+`JupyterML` (`c.JupyterML.region = "eu-west-1"`). What the Jupyter server is configured with is
+handed on to its kernels and terminals, keys excepted.
 
 {_table(("Variable", "Default", "Meaning"), rows)}
 """
