@@ -125,7 +125,9 @@ def test_training_jobs_are_listed_with_filters(trained: dict[str, Any], connect:
     assert found == [trained["TrainingJobName"]]
 
 
-def test_boto3_deploys_invokes_and_deletes(trained: dict[str, Any], connect: Connect) -> None:
+def test_boto3_deploys_invokes_and_deletes(
+    trained: dict[str, Any], connect: Connect, jupyter: JupyterProcess
+) -> None:
     sagemaker, runtime = connect("sagemaker"), connect("sagemaker-runtime")
     sagemaker.create_model(
         ModelName="wire",
@@ -159,6 +161,13 @@ def test_boto3_deploys_invokes_and_deletes(trained: dict[str, Any], connect: Con
     )
     assert json.loads(answer["Body"].read()) == [2.5, 5.0, 10.0]
     assert answer["InvokedProductionVariant"] == "AllTraffic"
+    with pytest.raises(runtime.exceptions.ModelError) as failed:
+        runtime.invoke_endpoint(EndpointName="wire", Body=b"{", ContentType="application/json")
+    assert failed.value.response["OriginalStatusCode"] >= 400
+    invocation = {"EndpointName": "wire", "Body": "[2]", "ContentType": "application/json"}
+    through_jupyter = HttpClient(jupyter.url, TOKEN).call("InvokeEndpoint", invocation)
+    assert through_jupyter["Body"] == b"[5.0]"
+    assert through_jupyter["InvokedProductionVariant"] == "AllTraffic"
     sagemaker.delete_endpoint(EndpointName="wire")
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName="wire", WaiterConfig=FAST)
     sagemaker.delete_endpoint_config(EndpointConfigName="wire")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MOST_BYTES = 1 << 18
+_END = ":end"
 # A character of UTF-8 has at most this many bytes.
 _LONGEST_CHARACTER = 4
 
@@ -55,7 +56,8 @@ def get_workspace(ctx: Context, request: Json) -> Json:
 def watch_log(ctx: Context, request: Json) -> Json:
     """Answer the next piece of the log of a resource's newest attempt.
 
-    The cursor names the attempt and the position in its log: a new attempt resets the log.
+    The cursor names the attempt, the position in its log and whether that was the end, which
+    followers hear of because the cursor is another then: a new attempt resets the log.
     """
     row = ctx.get(request["ResourceType"], request["ResourceName"])
     attempts = [attempt for attempt in ctx.attempts(row) if attempt.state != QUEUED]
@@ -71,6 +73,7 @@ def watch_log(ctx: Context, request: Json) -> Json:
     if newest.is_live or chunk.next_offset < chunk.end:
         data = data[: len(data) - _unfinished(data)]
     end = chunk.offset + len(data)
+    ended = not newest.is_live and end >= chunk.end
     return {
         **_piece(
             data.decode("utf-8", "replace"),
@@ -79,7 +82,8 @@ def watch_log(ctx: Context, request: Json) -> Json:
             chunk.first_line,
             reset=number != newest.number or chunk.offset != offset,
         ),
-        "Ended": not newest.is_live and end >= chunk.end,
+        "Cursor": f"{newest.number}:{end}{_END if ended else ''}",
+        "Ended": ended,
         "DroppedBytes": chunk.dropped_bytes,
     }
 
@@ -97,7 +101,7 @@ def _piece(text: str, attempt: int, end: int, first_line: int, *, reset: bool) -
 
 def _position(cursor: str | None) -> tuple[int, int]:
     try:
-        attempt, offset = (cursor or "0:0").split(":")
+        attempt, offset = (cursor or "0:0").removesuffix(_END).split(":")
         return int(attempt), int(offset)
     except ValueError:
         msg = f"Cursor {cursor!r} is not one that WatchLog gave; start again without it."

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``gc``."""
     parser.add_argument("--dry-run", action="store_true", help="remove nothing")
     parser.add_argument(
-        "--older-than", type=float, metavar="DAYS", help="default: the workspace's retention"
+        "--older-than", type=int, metavar="DAYS", help="default: the workspace's retention"
     )
 
 
