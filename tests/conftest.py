@@ -1,4 +1,4 @@
-"""The browser tests run in a process of their own: Playwright's loop and the server tests' clash."""
+"""The browser tests run in a process of their own: two event loops in one would clash."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ def test_another_interpreter_needs_only_the_standard_library(tmp_path, notebook)
     notebook.run("import json\ndef show(x):\n    return json.dumps(x)\nrows = [{'a': 1}]")
     values.save(notebook.pick("show", "rows"), tmp_path)
     script = (
-        "import sys, pathlib; from jupyter_ml.core import values; n = {}; before = set(sys.modules);"
+        "import sys, pathlib; from jupyter_ml.core import values; n = {};"
         f"values.load(pathlib.Path({str(tmp_path)!r}), n); print(n['show'](n['rows']));"
         "print([m for m in ('numpy', 'pandas', 'botocore', 'IPython') if m in sys.modules])"
     )
