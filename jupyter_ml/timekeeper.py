@@ -7,6 +7,7 @@ to wait for.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from jupyter_ml.core.context import Context
 from jupyter_ml.core.detach import detach
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.timers import Timers
+from jupyter_ml.engine.environment import MARKER
 from jupyter_ml.tick import PRINCIPAL, tick
 
 if TYPE_CHECKING:
@@ -60,4 +62,6 @@ def ensure_timekeeper(runtime: Runtime, command: list[str]) -> None:
     with try_lock(runtime.workspace.lock("timekeeper")) as free:
         if not free:
             return
-    detach(command, runtime.workspace.root / "background.log")
+    # Without the marker of a job that may have started it, which would take it along at its end.
+    env = {name: value for name, value in os.environ.items() if name != MARKER}
+    detach(command, runtime.workspace.root / "background.log", env)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.attempts import AttemptRef
+from jupyter_ml.core.detach import detach
 from jupyter_ml.engine import identity, limits, machine, tree
 from jupyter_ml.engine.admission import obstacles
 from jupyter_ml.engine.durable import read_json, write_json
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 STALE_AFTER_S = 10.0
 _SHIM = Path(__file__).with_name("shim.py")
-# In the background of a shell that ends at once: nobody has to wait for the shim, and a
-# long-lived kernel that submits work collects no zombies.
-_DETACHED = '"$@" </dev/null >/dev/null 2>>"$0" & echo $!'
 
 
 class LocalEngine:
@@ -202,16 +199,10 @@ class LocalEngine:
 
     def _spawn(self, ref: AttemptRef) -> None:
         command = [sys.executable, "-S", "-E", str(_SHIM), str(ref.directory)]
-        result = subprocess.run(
-            ["/bin/sh", "-c", _DETACHED, str(ref.directory / "shim.log"), *command],
-            stdout=subprocess.PIPE,
-            check=True,
-            cwd="/",
-            env=inheritable(os.environ) | {MARKER: ref.token},
-            start_new_session=True,
-        )
+        env = inheritable(os.environ) | {MARKER: ref.token}
+        process = detach(command, ref.directory / "shim.log", env)
         # A shim that has ended already left its own traces.
-        if (who := identity.identify(int(result.stdout))) is not None:
+        if (who := identity.identify(process)) is not None:
             write_json(ref.directory / "spawned.json", {"identity": who}, sync=False)
 
 
