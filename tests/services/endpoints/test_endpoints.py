@@ -341,6 +341,26 @@ def test_a_server_killed_under_load_comes_back_without_a_failed_request(
     assert status(client, "e")["EndpointStatus"] == "InService"
 
 
+def test_a_lost_supervisor_is_replaced_and_the_endpoint_serves_on(
+    client: LocalClient, tmp_path: Path
+) -> None:
+    deploy(client, "e", answers(tmp_path / "one", "one"))
+    wait(client, "e")
+    (attempt,) = live(client)
+    folder = client.runtime.workspace.work_dir("Endpoint", "e", attempt.number)
+    supervisor = json.loads((folder / "shim.json").read_text())["identity"].split(":")[1]
+    os.kill(int(supervisor), signal.SIGKILL)
+
+    def replaced() -> bool:
+        client.attend()
+        return [found.number for found in live(client)] == [attempt.number + 1]
+
+    eventually(replaced, timeout_s=START_S, poll_s=0.1)
+    assert status(client, "e")["EndpointStatus"] in {"SystemUpdating", "InService"}
+    assert invoke(client, "e", []) == "one"
+    assert wait(client, "e")["EndpointConfigName"] == "e"
+
+
 def test_two_instances_are_two_workers(client: LocalClient, archive: Path) -> None:
     deploy(client, "cancer", archive, InitialInstanceCount=2)
     described = wait(client, "cancer")
