@@ -141,7 +141,6 @@ def summaries(ctx: Context, row: Row) -> list[Json]:
 def summarised(series: Series) -> Json:
     """Return a metric in short; what is not finite counts as a point, but has no value."""
     finite = [value for value in series.values if math.isfinite(value)]
-    last = series.values[-1]
     mean = math.fsum(finite) / len(finite) if finite else None
     spread = None
     if mean is not None:
@@ -149,13 +148,19 @@ def summarised(series: Series) -> Json:
     return {
         "MetricName": series.name,
         "TimeStamp": series.times[-1],
-        "Last": last if math.isfinite(last) else None,
+        "Last": last_value(series),
         "Min": min(finite, default=None),
         "Max": max(finite, default=None),
         "Avg": mean,
         "StdDev": spread,
         "Count": len(series),
     }
+
+
+def last_value(series: Series) -> float | None:
+    """Return a metric's last value, `None` where that is not finite."""
+    last = series.values[-1]
+    return last if math.isfinite(last) else None
 
 
 def provenance_of(ctx: Context, row: Row) -> Json:
