@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_ml.engine import identity
 from jupyter_ml.testing import eventually
 
 READY = "open('pid', 'w').write(str(os.getpid())); os.rename('pid', 'started')\n"
@@ -202,7 +203,10 @@ def test_a_service_that_dies_is_restarted_and_refuses_nobody(bench):
     ref = bench.start(SERVICE, restart="always", listen=True)
     address = eventually(lambda: bench.engine.observe(ref).address, 30)
     first = ask(address)
+    who = identity.identify(first)
     os.kill(first, signal.SIGKILL)
+    # A process that is being killed may still accept, and then resets.
+    eventually(lambda: not identity.is_alive(who))
     second = ask(address)
     assert second != first
     eventually(lambda: bench.engine.observe(ref).restarts == 1)
