@@ -26,6 +26,12 @@ COMES_WITH = {
     "scipy": "sklearn",
 }
 
+# What is needed without an import statement.
+USED_OTHERWISE = {
+    "botocore": "the service models are read from its files",
+    "httptools": "uvicorn takes it by name",
+}
+
 
 def test_every_import_follows_the_layers(python):
     python("-c", "from importlinter.cli import lint_imports; exit(lint_imports(no_cache=True))")
@@ -47,6 +53,11 @@ def test_what_is_imported_is_declared_as_a_dependency():
         and COMES_WITH.get(name, name) not in declared
     }
     assert not undeclared
+
+
+def test_no_dependency_is_declared_in_vain():
+    used = {name for path in PACKAGE.rglob("*.py") for name in _imported(path)}
+    assert not _names(_project()["dependencies"]) - used - set(USED_OTHERWISE)
 
 
 # They run in the interpreter of a job, which need not have any of our dependencies.
@@ -80,11 +91,18 @@ def test_what_runs_in_a_job_needs_the_standard_library_alone(module, python):
     python("-I", "-S", "-c", program)
 
 
+def _project():
+    return tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+
+
 def _declared():
-    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    project = _project()
     # `dev` is what the repository is worked on with; the package must not need it.
     extras = [lines for name, lines in project["optional-dependencies"].items() if name != "dev"]
-    requirements = [*project["dependencies"], *(line for lines in extras for line in lines)]
+    return _names([*project["dependencies"], *(line for lines in extras for line in lines)])
+
+
+def _names(requirements):
     names = {re.match(r"[\w-]+", line)[0].lower() for line in requirements}
     return {IMPORTED_AS.get(name, name) for name in names}
 
