@@ -31,11 +31,21 @@ class Upkeep:
         The workspace.
     activity
         The server's table of last activities; an entry of ours is kept fresh while jobs run.
+    live_s, quiet_s
+        Time between two looks while jobs run, and while none do.
     """
 
-    def __init__(self, backend: Backend, activity: Activity) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        activity: Activity,
+        *,
+        live_s: float = LIVE_S,
+        quiet_s: float = QUIET_S,
+    ) -> None:
         self._backend = backend
         self._activity = activity
+        self._live_s, self._quiet_s = live_s, quiet_s
         self._task: asyncio.Task[None] | None = None
         self.is_busy = False
 
@@ -57,7 +67,7 @@ class Upkeep:
                     await self._look_after()
             except Exception:
                 log.exception("looking after the workspace failed; it will be tried again")
-            await asyncio.sleep(LIVE_S if self.is_busy else QUIET_S)
+            await asyncio.sleep(self._live_s if self.is_busy else self._quiet_s)
 
     async def _look_after(self) -> None:
         await self._backend.run(self._backend.attend)

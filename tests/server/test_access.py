@@ -100,6 +100,22 @@ async def test_a_browsers_cookie_needs_the_xsrf_token_and_the_own_origin(
     assert await status(**{"X-XSRFToken": xsrf}) == 200
 
 
+async def test_the_websocket_refuses_a_foreign_page_that_has_the_users_cookie(
+    jp_serverapp: Any, jp_http_port: int, jp_base_url: str, http_server_client: Any
+) -> None:
+    cookie, _ = await log_in(jp_serverapp, http_server_client.fetch, jp_base_url)
+    url = f"ws://127.0.0.1:{jp_http_port}{jp_base_url}jupyter-ml/api/stream"
+
+    async def connect(origin: str) -> Any:
+        headers = {"Cookie": cookie, "Origin": origin}
+        return await websocket_connect(HTTPRequest(url, headers=headers))
+
+    with pytest.raises(HTTPClientError) as refused:
+        await connect("https://evil.example")
+    assert refused.value.code == 403
+    (await connect(f"http://127.0.0.1:{jp_http_port}")).close()
+
+
 async def test_a_token_opens_the_api(jp_fetch: Any, workspace: Any) -> None:
     response = await jp_fetch("jupyter-ml", "api")
     answer = json.loads(response.body)

@@ -122,6 +122,33 @@ def test_the_command_line_works_through_the_server(jupyter: JupyterProcess, tmp_
     assert not (tmp_path / "workspace").exists()
 
 
+def test_env_asks_which_of_several_servers_is_meant(
+    jupyter: JupyterProcess, tmp_path: Path
+) -> None:
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    known = next((jupyter.home / "runtime").glob("jpserver-*.json")).read_text()
+    other = jupyter.url.replace("localhost", "127.0.0.1")
+    (runtime / "jpserver-1.json").write_text(known)
+    (runtime / "jpserver-2.json").write_text(known.replace(jupyter.url, other))
+
+    def env(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "jupyter_ml.cli", "env", *words],
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    refused = env()
+    assert refused.returncode == 2
+    assert jupyter.url in refused.stderr
+    assert other in refused.stderr
+    assert f"{other}jupyter-ml/aws" in env("--server", other.rstrip("/")).stdout
+
+
 def test_the_server_says_when_it_starts_and_stops_cleanly(tmp_path: Path) -> None:
     server = start(tmp_path)
     HttpClient(server.url, TOKEN).call("GetWorkspace")
