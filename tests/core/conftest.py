@@ -28,11 +28,18 @@ def create_experiment(ctx: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"ExperimentArn": row.arn}
 
 
+def create_model_package(ctx: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Create a numbered resource: twice is seen by the number."""
+    number = len(ctx.rows("Experiment")) + 1
+    ctx.add("Experiment", f"package-{number}", request={})
+    return {"ModelPackageArn": f"package-{number}"}
+
+
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     """One resource with one operation; the others are derived."""
     module = types.ModuleType(SERVICE)
-    create_experiment.__module__ = SERVICE
+    create_experiment.__module__ = create_model_package.__module__ = SERVICE
     module.RESOURCES = (Resource("Experiment", "ExperimentName", "experiment/{key}"),)  # type: ignore[attr-defined]
     module.MEMBERS = {  # type: ignore[attr-defined]
         "CreateExperiment": {
@@ -40,9 +47,11 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
             "DisplayName": "used",
             "Description": "used",
             "Tags": "used",
-        }
+        },
+        "CreateModelPackage": {"ClientToken": "used", "ModelPackageDescription": "used"},
     }
     module.create_experiment = operation(create_experiment)  # type: ignore[attr-defined]
+    module.create_model_package = operation(create_model_package)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, SERVICE, module)
     return Registry([SERVICE, "jupyter_ml.core.tagging"])
 

@@ -147,3 +147,16 @@ def test_a_changed_event_is_found(runtime: Runtime, call: Call) -> None:
         assert EventLog(connection).broken() is None
         connection.exec_driver_sql("UPDATE events SET principal = 'eve' WHERE seq = 3")
         assert EventLog(connection).broken() == 3
+
+
+def test_a_request_with_a_token_is_done_once_and_answered_twice(call: Call) -> None:
+    first = call("CreateModelPackage", ClientToken="t" * 36)
+    assert call("CreateModelPackage", ClientToken="t" * 36) == first
+    assert call("CreateModelPackage", ClientToken="u" * 36) != first
+    assert call("CreateModelPackage") != call("CreateModelPackage")
+
+
+def test_a_token_that_came_with_another_request_is_refused(call: Call) -> None:
+    call("CreateModelPackage", ClientToken="t" * 36)
+    with pytest.raises(errors.ConflictException, match="another CreateModelPackage request"):
+        call("CreateModelPackage", ClientToken="t" * 36, ModelPackageDescription="other")
