@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics and say in one line what there is to work with."""
+    from jupyter_ml.core.configuration import JupyterML  # noqa: PLC0415  (needs traitlets)
     from jupyter_ml.toolkit.magics import completion, ml  # noqa: PLC0415  (need IPython)
 
+    os.environ.update(JupyterML(parent=shell).environment())
     taken = ml.register(shell)
     completion.register(shell)
     try:

@@ -13,6 +13,7 @@ from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown, Slot
 from jupyter_ml.toolkit.display.failure import Detached, Failure, TrainingFailed
 from jupyter_ml.toolkit.display.job import shown_job, shown_jobs, status_line
+from jupyter_ml.toolkit.logs import Log
 from jupyter_ml.toolkit.notebook import in_kernel
 from jupyter_ml.toolkit.submission import CHANNEL, unpacked
 from jupyter_ml.toolkit.verbs.names import find
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.25
 _ATTEND_EVERY_S = 1.0
-_LOG_BYTES = 1 << 20
 
 
 class TrainingJob(Displayed):
@@ -268,7 +268,11 @@ class TrainingJob(Displayed):
         _settle(self.name)
         status = card["TrainingJobStatus"]
         if status != "Completed":
-            raise TrainingFailed(_failure(self._watch()), status)
+            failure = _failure(self._watch())
+            if in_kernel():
+                html = failure._repr_html_()
+                Slot().show({"text/plain": repr(failure), "text/html": html})
+            raise TrainingFailed(failure, status, shown=in_kernel())
 
     def _cards(self, timeout_s: float | None) -> Iterator[tuple[dict[str, Any], bool]]:
         """Yield the job's card, and whether the job has ended, until it has."""
@@ -340,38 +344,6 @@ class TrainingJobs(Displayed):
 
     def __getitem__(self, index: int) -> TrainingJob:
         return self._all()[index]
-
-
-class Log:
-    """The log of a job, as text.
-
-    Parameters
-    ----------
-    client, name
-        Whose job.
-    lines
-        Only the last lines.
-    """
-
-    def __init__(self, client: Client, name: str, lines: int | None = None) -> None:
-        self._client, self._name, self._lines = client, name, lines
-
-    def __str__(self) -> str:
-        request: dict[str, Any] = {"ResourceType": "TrainingJob", "ResourceName": self._name}
-        parts, cursor = [], None
-        while True:
-            more: dict[str, Any] = {"Cursor": cursor} if cursor else {}
-            update = self._client.call("WatchLog", {**request, "MaxBytes": _LOG_BYTES, **more})
-            parts.append(update["Text"])
-            if update["Cursor"] == cursor or not update["Text"]:
-                break
-            cursor = update["Cursor"]
-        text = "".join(parts)
-        if self._lines is None:
-            return text
-        return "\n".join(text.splitlines()[-self._lines :])
-
-    __repr__ = __str__
 
 
 def job(name: str) -> TrainingJob:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 JOB_SUFFIX: Final = "-aws-training-job"
+VARIABLES: Final = "notebook"
 PROVENANCE: Final = "provenance.json"
 RESERVED: Final = "SageMaker."
 # Variables of these types are known by their value, which is what one wants to compare.
@@ -114,7 +115,11 @@ def load_run(ctx: Context, row: Row) -> Run:
         parameters=numbers
         | {name: value for name, value in given.items() if not name.startswith(RESERVED)},
         series=run_series(ctx, row),
-        inputs=[*_channels(view), *(_input(item) for item in sent if item["name"] not in numbers)],
+        inputs=[
+            # the variables are listed one by one instead of the channel that they came in
+            *(one for one in _channels(view) if not (sent and one["Name"] == VARIABLES)),
+            *(_input(item) for item in sent if item["name"] not in numbers),
+        ],
         environment=_environment(origin)
         | {name: value for name, value in given.items() if name.startswith(RESERVED)},
         git=_git(origin, view),

@@ -50,7 +50,7 @@ class Failure:
         return list(self.facts.get("LogTail", ()))
 
     def __repr__(self) -> str:
-        parts = [self._headline(), self._memory(), self._listing(), self._path()]
+        parts = [self.headline, self._memory(), self._listing(), self._path()]
         tail = self.log_tail[-_TEXT_LOG_LINES:]
         if tail:
             parts.append("Last lines of the log:\n" + "\n".join(f"  {line}" for line in tail))
@@ -59,7 +59,7 @@ class Failure:
 
     def _repr_html_(self) -> str:
         return words.card(
-            '<div role="alert">' + words.heading("✗ " + self._headline(), "") + "</div>",
+            '<div role="alert">' + words.heading("✗ " + self.headline, "") + "</div>",
             words.quiet(self._memory()),
             words.preformatted(self._listing()) if self._listing() else "",
             words.quiet(self._path()),
@@ -70,7 +70,9 @@ class Failure:
             words.quiet(self._advice()),
         )
 
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The job, the line and the message in one sentence."""
         where = f" in line {self.line}" if self.line else ""
         return f"{self.job} failed{where}: {self.message}"
 
@@ -117,13 +119,14 @@ class Failure:
 class TrainingFailed(JobFailed):
     """A job that was waited for did not complete; shown as its failure card."""
 
-    def __init__(self, failure: Failure, status: str) -> None:
-        super().__init__(str(failure.message), name=failure.job, status=status)
+    def __init__(self, failure: Failure, status: str, *, shown: bool = False) -> None:
+        super().__init__(failure.headline, name=failure.job, status=status)
         self.failure = failure
+        self._shown = shown
 
     def _render_traceback_(self) -> list[str]:
-        """Show the card instead of the frames of `wait`, which nobody asked for."""
-        return repr(self.failure).splitlines()
+        """Show the card instead of the frames of `wait`, or its first line where it is shown."""
+        return [self.failure.headline] if self._shown else repr(self.failure).splitlines()
 
 
 class Detached(KeyboardInterrupt):

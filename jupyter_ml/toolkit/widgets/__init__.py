@@ -17,4 +17,4 @@ def panel_class() -> type[Panel] | None:
         return None
     from jupyter_ml.toolkit.widgets.panel import BUNDLE, Panel  # noqa: PLC0415  (slow)
 
-    return Panel if BUNDLE.exists() else None
+    return Panel if BUNDLE.is_file() else None

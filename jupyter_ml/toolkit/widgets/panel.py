@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jupyter_ml.client import Client, Subscription
 
 STATIC = Path(__file__).parents[2] / "static"
-BUNDLE = STATIC / "widget.js"
+BUNDLE, STYLE = STATIC / "widget.js", STATIC / "widget.css"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="jupyter_ml panel")
 
@@ -40,8 +40,8 @@ class Panel(anywidget.AnyWidget):
         What it paints before the first answer, and after the kernel is gone.
     """
 
-    _esm = BUNDLE
-    _css = STATIC / "widget.css"
+    _esm = BUNDLE if BUNDLE.is_file() else ""
+    _css = STYLE if STYLE.is_file() else ""
     panel = traitlets.Unicode().tag(sync=True)
     input = traitlets.Dict().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)
