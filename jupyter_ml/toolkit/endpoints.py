@@ -23,6 +23,7 @@ from jupyter_ml.toolkit.display.bundle import Displayed, Shown, Slot
 from jupyter_ml.toolkit.display.endpoint import sample_command, shown_endpoint, shown_endpoints
 from jupyter_ml.toolkit.display.failure import Detached
 from jupyter_ml.toolkit.naming import TAKEN, checked, create_numbered, exists
+from jupyter_ml.toolkit.notebook import in_kernel
 from jupyter_ml.toolkit.submission import IMAGE
 from jupyter_ml.toolkit.tables import answer_table, request_body
 from jupyter_ml.toolkit.verbs.names import find
@@ -148,8 +149,7 @@ class Endpoint(Displayed):
             )
         if waited:
             self._ready_s = time.monotonic() - began
-        shown = self.shown()
-        slot.progress(shown.text, self.bundle(shown))
+        slot.progress(self.shown().text, last=True)
         return self
 
     def delete(self) -> None:
@@ -267,18 +267,31 @@ def deploy(
         client.call("CreateEndpointConfig", request)
 
     config = create_numbered(client, "EndpointConfig", endpoint_name, create)
-    request = {"EndpointName": endpoint_name, "EndpointConfigName": config}
+    _serve(client, {"EndpointName": endpoint_name, "EndpointConfigName": config})
+    deployed = Endpoint(endpoint_name, client)
+    if wait:
+        deployed.wait()
+        if in_kernel():
+            Slot().show(deployed.bundle(deployed.shown()))
+    return deployed
+
+
+def _serve(client: Client, request: dict[str, str]) -> None:
+    """Create an endpoint, change over the one of that name, or replace it where it failed."""
     try:
         client.call("CreateEndpoint", request)
     except TAKEN:
-        if not exists(client, "Endpoint", endpoint_name):
+        name = request["EndpointName"]
+        if not exists(client, "Endpoint", name):
             raise
-        deployed = Endpoint(endpoint_name, client)
-        with contextlib.suppress(MLError):  # one that failed to start can be replaced too
-            deployed.wait()
-        client.call("UpdateEndpoint", request)
-    deployed = Endpoint(endpoint_name, client)
-    return deployed.wait() if wait else deployed
+        there = Endpoint(name, client)
+        with contextlib.suppress(MLError):  # what is wrong with it does not matter any more
+            there.wait()
+        if there.status == "InService":
+            client.call("UpdateEndpoint", request)
+        else:
+            client.call("DeleteEndpoint", {"EndpointName": name})
+            client.call("CreateEndpoint", request)
 
 
 def _model(client: Client, job: TrainingJob) -> str:

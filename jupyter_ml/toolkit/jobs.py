@@ -45,14 +45,13 @@ class TrainingJob(Displayed):
     def __init__(self, name: str, client: Client | None = None) -> None:
         super().__init__(client or session.client())
         self.name = name
-        self._headline = ""
 
     def __reduce__(self) -> tuple[type[TrainingJob], tuple[str]]:
         return type(self), (self.name,)
 
     def shown(self) -> Shown:
         """Return how the job looks now."""
-        return shown_job(self._watch(), self._headline)
+        return shown_job(self._watch())
 
     def describe(self) -> dict[str, Any]:
         """Return the answer of `DescribeTrainingJob`."""
@@ -226,15 +225,16 @@ class TrainingJob(Displayed):
         """Ask the job to stop; what it saved so far stays."""
         self._client.call("StopTrainingJob", {"TrainingJobName": self.name})
 
-    def announce(self, headline: str = "") -> None:
-        """Show the job in this cell's output, and again when it has ended."""
-        self._headline = headline
+    def announce(self, headline: str) -> None:
+        """Say in a line what was sent, and show the job in this cell until it has ended."""
+        print(headline)  # noqa: T201  (the line that says where the cell runs)
+        if not in_kernel():
+            return
         slot = Slot()
         slot.show(self.bundle(self.shown()))
         with _announcing:
             _announced[self.name] = (self, slot)
-        if in_kernel():
-            threading.Thread(target=self._settle_when_ended, daemon=True).start()
+        threading.Thread(target=self._settle_when_ended, daemon=True).start()
 
     def _settle_when_ended(self) -> None:
         ended = threading.Event()
@@ -260,8 +260,7 @@ class TrainingJob(Displayed):
         try:
             for card, ended in self._cards(timeout_s):
                 if not (quiet and ended):
-                    line = status_line(card)
-                    slot.progress(line, {"text/plain": line} if ended else None)
+                    slot.progress(status_line(card), last=ended)
                     quiet = False
         except KeyboardInterrupt:
             raise Detached(self.name) from None

@@ -62,8 +62,8 @@ def test_a_running_job_is_one_line():
 
 def test_a_job_is_shown_as_text_html_and_panel():
     series = {"Name": "auc", "Steps": [0, 1], "Times": [1.0, 2.0], "Values": [0.5, 0.75]}
-    shown = shown_job({"Card": CARD, "Series": [series], "Ended": False}, "cancer-2 · sent train")
-    assert shown.text == "cancer-2 · sent train"
+    shown = shown_job({"Card": CARD, "Series": [series], "Ended": False})
+    assert shown.text.startswith("cancer-2 · Training in progress")
     assert shown.panel == "TrainingJob"
     assert shown.input == {"TrainingJobName": "cancer-2"}
     assert "<svg" in shown.html

@@ -96,7 +96,8 @@ def test_a_live_frontend_gets_a_widget_and_a_saved_notebook_does_not(kernel, wor
     (shown,) = bundles(live)
     assert shown[PANEL]["panel"] == "TrainingJob"
     assert shown[PANEL]["input"] == {"TrainingJobName": "live-1"}
-    assert shown["text/plain"].startswith("live-1 · this kernel's Python")
+    assert text_of(live).startswith("live-1 · this kernel's Python · sent nothing · detached\n")
+    assert shown["text/plain"].startswith("live-1 · ")
     assert (WIDGET in shown) == (panel_class() is not None)
     saved = kernel.run("job = ml.job('live').wait()\njob")
     (result,) = bundles(saved, "execute_result")

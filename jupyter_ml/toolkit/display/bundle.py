@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -103,23 +104,14 @@ class Displayed:
 
 
 class Slot:
-    """A place in the output of a cell, which can be written anew later.
-
-    In a terminal everything is printed once and later versions are left out, except with
-    `progress`, which writes over one line.
-    """
+    """A place in the output of a cell, which can be written anew later."""
 
     def __init__(self) -> None:
         self._handle: Any = None
         self._line = ""
 
     def show(self, data: dict[str, Any]) -> None:
-        """Show a mime bundle here, in the place of the one before."""
-        if not in_kernel():
-            if self._handle is None:
-                print(data["text/plain"])  # noqa: T201  (a terminal shows objects as text)
-            self._handle = self._handle or True
-            return
+        """Show a mime bundle here, in the place of the one before; needs a kernel."""
         from IPython.display import display  # noqa: PLC0415
 
         if self._handle is None:
@@ -127,17 +119,19 @@ class Slot:
         else:
             self._handle.update(data, raw=True)
 
-    def progress(self, line: str, last: dict[str, Any] | None = None) -> None:
-        """Show one line of text in the place of the line before; `last` stays there for good."""
-        if line == self._line and last is None:
+    def progress(self, line: str, *, last: bool = False) -> None:
+        """Show one line of text in the place of the line before; the last one stays for good.
+
+        In a terminal it writes over its line; a file or a pipe keeps the last one alone.
+        """
+        if line == self._line and not last:
             return
         padded, self._line = line.ljust(len(self._line)), line
         if in_kernel():
-            self.show(last or {"text/plain": line})
-            return
-        end = "" if last is None else "\n"
-        with contextlib.suppress(ValueError):  # a closed stdout
-            print(f"\r{padded}", end=end, flush=True)  # noqa: T201  (a terminal's progress)
+            self.show({"text/plain": line})
+        elif last or sys.stdout.isatty():
+            with contextlib.suppress(ValueError):  # a closed stdout
+                print(f"\r{padded}", end="\n" if last else "", flush=True)  # noqa: T201
 
 
 def bounded(update: dict[str, Any]) -> dict[str, Any]:

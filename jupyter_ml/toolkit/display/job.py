@@ -17,30 +17,27 @@ ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _CURVES = 6
 
 
-def shown_job(update: dict[str, Any], headline: str = "") -> Shown:
+def shown_job(update: dict[str, Any]) -> Shown:
     """Return how one training job looks.
 
     Parameters
     ----------
     update
         Answer of `WatchTrainingJob` without a cursor.
-    headline
-        Replaces the status line in the text: what was sent where.
     """
     card = update["Card"]
     name = card["TrainingJobName"]
-    text = headline or status_line(card)
     failure = update.get("Failure")
     html = words.card(
         words.heading(
             name, words.joined([words.status_text(card["TrainingJobStatus"]), *_facts(card)])
         ),
-        words.quiet(headline),
         _curves(update.get("Series") or []),
         Failure(name, failure)._repr_html_() if failure else "",
         words.folded("Hyperparameters", _hyperparameters(update)),
     )
-    return Shown(text, html, "TrainingJob", {"TrainingJobName": name}, bounded(update))
+    request = {"TrainingJobName": name}
+    return Shown(status_line(card), html, "TrainingJob", request, bounded(update))
 
 
 def status_line(card: dict[str, Any], now: float | None = None) -> str:
