@@ -62,8 +62,9 @@ def watch_log(ctx: Context, request: Json) -> Json:
     row = ctx.get(request["ResourceType"], request["ResourceName"])
     attempts = [attempt for attempt in ctx.attempts(row) if attempt.state != QUEUED]
     number, offset = _position(request.get("Cursor"))
+    is_first = "Cursor" not in request
     if not attempts:
-        return _piece("", 0, 0, 0, reset=number != 0)
+        return _piece("", 0, 0, 0, reset=is_first or number != 0)
     newest = attempts[-1]
     if number != newest.number:
         offset = 0
@@ -80,7 +81,7 @@ def watch_log(ctx: Context, request: Json) -> Json:
             newest.number,
             end,
             chunk.first_line,
-            reset=number != newest.number or chunk.offset != offset,
+            reset=is_first or number != newest.number or chunk.offset != offset,
         ),
         "Cursor": f"{newest.number}:{end}{_END if ended else ''}",
         "Ended": ended,
