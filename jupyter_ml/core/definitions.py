@@ -7,8 +7,10 @@ call made (`namedtuple(...)`). Every cell is in `linecache`, so the statement is
 from __future__ import annotations
 
 import ast
+import hashlib
 import inspect
 import linecache
+import operator
 import sys
 import types
 from dataclasses import dataclass
@@ -51,8 +53,8 @@ def definition_of(value: Any) -> Definition:
     Raises
     ------
     LookupError
-        There is no such statement to send, with the reason: a lambda in the middle of an
-        expression, a closure, text that is not known any more.
+        There is no such statement to send, with the reason: a closure, text that is not known
+        any more.
     """
     plain = inspect.unwrap(value)
     if isinstance(plain, types.FunctionType):
@@ -61,6 +63,20 @@ def definition_of(value: Any) -> Definition:
         return _of_class(plain)
     msg = f"no statement defines this {type(value).__name__}"
     raise LookupError(msg)
+
+
+def import_path(value: Any) -> str | None:
+    """Return `module:name` of a function or class that any interpreter can import, or None."""
+    if not isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        return None
+    module, name = value.__module__, value.__qualname__
+    if module in {MAIN, None} or "<" in name or module not in sys.modules:
+        return None
+    try:
+        found = operator.attrgetter(name)(sys.modules[module])
+    except AttributeError:
+        return None
+    return f"{module}:{name}" if found is value else None
 
 
 def _of_function(function: types.FunctionType) -> Definition:
@@ -79,15 +95,37 @@ def _of_function(function: types.FunctionType) -> Definition:
         bound = _bound_by(statement)
         if name in bound:
             return Definition(name, _text(lines, statement), function.__globals__)
-        if name == "<lambda>" and len(bound) == 1 and isinstance(statement.value, ast.Lambda):  # type: ignore[attr-defined]
-            return Definition(bound[0], _text(lines, statement), function.__globals__)
-        break
-    msg = (
-        "it is a lambda within an expression; give it a name with def"
-        if name == "<lambda>"
-        else "its source text is not known any more; run its cell again"
-    )
+        if name == "<lambda>":
+            return _of_lambda(function, statement, lines)
+    msg = "its source text is not known any more; run its cell again"
     raise LookupError(msg)
+
+
+def _of_lambda(function: types.FunctionType, statement: ast.stmt, lines: list[str]) -> Definition:
+    """Return the statement that binds a lambda, or one that is made for it."""
+    if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Lambda):
+        bound = _bound_by(statement)
+        if bound:
+            return Definition(bound[0], _text(lines, statement), function.__globals__)
+    text = "".join(lines)
+    found = {
+        ast.get_source_segment(text, node)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Lambda) and _is_code_of(node, function.__code__)
+    }
+    if len(found) != 1:
+        msg = "it is one of several lambdas that look alike; give it a name with def"
+        raise LookupError(msg)
+    source = f"({found.pop()})"
+    name = f"lambda_{hashlib.sha256(source.encode()).hexdigest()[:12]}"
+    return Definition(name, f"{name} = {source}\n", function.__globals__)
+
+
+def _is_code_of(node: ast.Lambda, code: types.CodeType) -> bool:
+    """Return whether the function's code was compiled from this place of the text."""
+    expression = compile(ast.Expression(node), code.co_filename, "eval")
+    compiled = next(one for one in expression.co_consts if isinstance(one, types.CodeType))
+    return list(compiled.co_positions()) == list(code.co_positions())
 
 
 def _of_class(kind: type) -> Definition:

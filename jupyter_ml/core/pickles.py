@@ -8,7 +8,7 @@ import pickle
 import types
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.definitions import is_from_notebook
+from jupyter_ml.core.definitions import definition_of, is_from_notebook
 
 if TYPE_CHECKING:
     import io
@@ -22,13 +22,25 @@ def _notebook_global(qualname: str) -> object:
     raise pickle.UnpicklingError(msg)
 
 
+def carried_name(value: Any) -> str:
+    """Return the name, dotted where it is nested, of a definition where it is loaded.
+
+    Raises
+    ------
+    LookupError
+        It is a lambda whose text is not known.
+    """
+    name: str = value.__qualname__
+    return definition_of(value).name if name.endswith("<lambda>") else name
+
+
 class Pickler(pickle.Pickler):
     """Pickle to a file; definitions of the notebook by name, and remembered."""
 
     def __init__(self, file: CountedFile) -> None:
         """Pickle to `file`."""
         super().__init__(file, protocol=5)
-        self.definitions: list[Any] = []
+        self.definitions: list[tuple[str, Any]] = []
 
     def reducer_override(self, value: Any) -> Any:
         """Pickle modules and definitions of the notebook by name."""
@@ -36,8 +48,9 @@ class Pickler(pickle.Pickler):
             return importlib.import_module, (value.__name__,)
         if not is_from_notebook(value):
             return NotImplemented
-        self.definitions.append(value)
-        return _notebook_global, (value.__qualname__,)
+        name = carried_name(value)
+        self.definitions.append((name, value))
+        return _notebook_global, (name,)
 
 
 class Unpickler(pickle.Unpickler):
@@ -122,3 +135,21 @@ def why_not(value: Any, error: Exception) -> str:
     if isinstance(error, LookupError):
         return str(error.args[0])
     return f"this {kind} cannot be pickled ({type(error).__name__}: {error}); make it in the cell"
+
+
+def describe(value: Any) -> str | None:
+    """Return a few words on a value for a list of inputs; never the content of a text.
+
+    Returns
+    -------
+    str or None
+        The number itself, a shape, a length, or None.
+    """
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)[:60]
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and all(isinstance(length, int) for length in shape):
+        return " \u00d7 ".join(str(length) for length in shape) or None
+    if isinstance(value, str | bytes | list | tuple | dict | set | frozenset):
+        return f"length {len(value)}"
+    return None

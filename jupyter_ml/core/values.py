@@ -14,6 +14,7 @@ import importlib
 import io
 import json
 import linecache
+import operator
 import os
 import platform
 import shutil
@@ -25,9 +26,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import MLError
-from jupyter_ml.core.definitions import MAIN, definition_of, is_from_notebook
+from jupyter_ml.core.definitions import MAIN, definition_of, import_path, is_from_notebook
 from jupyter_ml.core.names import needed_names
-from jupyter_ml.core.pickles import CountedFile, Pickler, TooLarge, Unpickler, too_large, why_not
+from jupyter_ml.core.pickles import (
+    CountedFile,
+    Pickler,
+    TooLarge,
+    Unpickler,
+    describe,
+    too_large,
+    why_not,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -65,7 +74,7 @@ class Entry:
     file
         Name of the pickle within the folder.
     source
-        Text that defines the value, or the name of the module.
+        Text that defines the value, or what to import: `module` or `module:name`.
     detail
         For people: shape, length or the number itself. Never the content of a text.
     implicit
@@ -204,7 +213,9 @@ def _closure(known: Mapping[str, Entry], names: Iterable[str]) -> set[str]:
 
 def _load_one(entry: Entry, folder: Path, namespace: dict[str, Any]) -> None:
     if entry.how == "import":
-        namespace[entry.name] = importlib.import_module(entry.source or entry.name)
+        module, _, path = (entry.source or entry.name).partition(":")
+        value = importlib.import_module(module)
+        namespace[entry.name] = operator.attrgetter(path)(value) if path else value
     elif entry.how == "source":
         _define(entry, namespace)
     else:
@@ -277,6 +288,11 @@ class _Saving:
             module = value.__name__
             digest = hashlib.sha256(module.encode()).hexdigest()
             return Entry(name, "import", "module", 0, digest, source=module, implicit=implicit)
+        location = import_path(value)
+        if location is not None:
+            digest = hashlib.sha256(location.encode()).hexdigest()
+            kind = "class" if isinstance(value, type) else "function"
+            return Entry(name, "import", kind, 0, digest, source=location, implicit=implicit)
         if is_from_notebook(value):
             return self._by_source(name, value, implicit=implicit)
         return self._by_pickle(name, value, implicit=implicit)
@@ -308,8 +324,8 @@ class _Saving:
             path.unlink(missing_ok=True)
         self.left -= size
         needs = []
-        for definition in definitions:
-            need, _, inner = definition.__qualname__.partition(".")
+        for carried, definition in definitions:
+            need, _, inner = carried.partition(".")
             needs.append(need)
             outermost = getattr(sys.modules[MAIN], need) if inner else definition
             self.add(need, outermost, implicit=True)
@@ -317,7 +333,7 @@ class _Saving:
         detail = describe(value)
         return Entry(name, "pickle", kind, size, digest, file, None, detail, implicit, needs)
 
-    def _pickle(self, value: Any, path: Path) -> tuple[int, str, list[Any]]:
+    def _pickle(self, value: Any, path: Path) -> tuple[int, str, list[tuple[str, Any]]]:
         limit = min(self.max_bytes, self.left)
         counted = CountedFile(path, limit)
         pickler = Pickler(counted)
@@ -332,30 +348,12 @@ class _Saving:
             raise LookupError(why_not(value, error)) from error
         finally:
             counted.file.close()
-        for definition in pickler.definitions:
+        for _, definition in pickler.definitions:
             definition_of(definition)
         return counted.size, counted.digest.hexdigest(), pickler.definitions
 
 
 def _nothing(_name: str, _value: object) -> None:
-    return None
-
-
-def describe(value: Any) -> str | None:
-    """Return a few words on a value for a list of inputs; never the content of a text.
-
-    Returns
-    -------
-    str or None
-        The number itself, a shape, a length, or None.
-    """
-    if value is None or isinstance(value, bool | int | float):
-        return repr(value)[:60]
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and all(isinstance(length, int) for length in shape):
-        return " \u00d7 ".join(str(length) for length in shape) or None
-    if isinstance(value, str | bytes | list | tuple | dict | set | frozenset):
-        return f"length {len(value)}"
     return None
 
 

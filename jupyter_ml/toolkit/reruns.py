@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.core import values as carried
+from jupyter_ml.core.pickles import describe
 from jupyter_ml.toolkit import submission
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.jobs import TrainingJob
@@ -128,4 +129,4 @@ def _require_known(job: str, changes: Mapping[str, Any], known: Collection[str])
 
 
 def _brief(value: Any) -> str:
-    return carried.describe(value) or type(value).__name__
+    return describe(value) or type(value).__name__

@@ -63,8 +63,11 @@ def test_a_data_frame_keeps_its_index_and_dtypes(tmp_path):
 
 
 def test_modules_are_imported_again_by_name(tmp_path):
-    values.save({"np": np, "js": json}, tmp_path)
+    values.save({"np": np, "js": json, "dumps": json.dumps, "Frame": pd.DataFrame}, tmp_path)
     namespace = loaded(tmp_path)
+    assert namespace["dumps"] is json.dumps
+    assert namespace["Frame"] is pd.DataFrame
+    assert {entry.how for entry in values.entries(tmp_path)} == {"import"}
     assert namespace["np"] is np
     assert namespace["js"] is json
 
@@ -112,13 +115,21 @@ def test_lambdas_with_a_name_and_cached_functions_travel(tmp_path, notebook):
     assert (namespace["double"](2), namespace["triple"](2), namespace["alias"](3)) == (4, 6, 6)
 
 
+def test_lambdas_within_an_expression_travel_with_the_globals_they_use(tmp_path, notebook):
+    notebook.run("by = 3\ndouble = lambda x: 2 * x\nsteps = [double, lambda x: x + by, lambda x: x - 1]")
+    notebook.run("class Kind:\n    step = lambda x: x * 5\nvalue = {'step': Kind.step, 'a': steps}")
+    assert values.save(notebook.pick("steps", "value"), tmp_path) == []
+    namespace = loaded(tmp_path, ["steps"])
+    assert [step(10) for step in namespace["steps"]] == [20, 13, 9]
+    assert loaded(tmp_path)["value"]["step"](2) == 10
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
         ("import sys\nvalue = sys.__stdin__", "open file"),
         ("value = (i for i in range(3))", "generator"),
         ("import threading\nvalue = {'lock': threading.Lock()}", "holds a lock"),
-        ("value = [lambda x: x]", "lambda within an expression"),
         ("def make():\n    def inner(): ...\n    return inner\nvalue = make()", "inside make()"),
         ("def make():\n    class A: ...\n    return A()\nvalue = make()", "inside make()"),
         (

@@ -31,7 +31,9 @@ def shown_endpoint(update: dict[str, Any], ready_s: float | None) -> Shown:
     hint = f"curl: print(ml.endpoint({name!r}).curl)" if long else curl
     text = words.joined([state, *facts, hint])
     html = words.card(
-        words.heading(name, words.joined([words.status_text(state), *facts])),
+        words.heading(
+            name, words.joined([words.status_text(status) + state[len(status) :], *facts])
+        ),
         words.quiet(words.joined([card.get("ModelName"), _traffic(card)])),
         words.preformatted(curl) if curl else "",
         words.folded("Columns", _columns(update)),
