@@ -197,6 +197,8 @@ export interface EndpointCard {
   LastModifiedTime: number;
   FailureReason?: string;
   Url?: string;
+  /** Where the token of the direct address is kept, readable by its owner alone. */
+  TokenFile?: string;
   ModelName?: string;
   Workers: { Desired: number; Current: number };
   Requests: number;

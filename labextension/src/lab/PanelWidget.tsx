@@ -1,16 +1,23 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
-import { PanelContext, type PanelHost, type Target } from '../core/context';
+import { PanelContext, type Target } from '../core/context';
 import { assertNever } from '../core/status';
 import { PanelView } from '../panels/PanelView';
 import { compareIcon, endpointIcon, mlIcon } from './icons';
+import type { IML } from './tokens';
 
 /** A panel as a tab of the main area. */
 export class PanelWidget extends ReactWidget {
+  private ready = false;
+
   constructor(
     readonly target: Target,
-    private host: PanelHost
+    private ml: IML
   ) {
     super();
+    void ml.ready.then(() => {
+      this.ready = true;
+      this.update();
+    });
     this.addClass('jp-ml-scroll');
     this.id = `jupyter-ml-${targetKey(target)}`;
     this.title.label = targetTitle(target);
@@ -20,8 +27,11 @@ export class PanelWidget extends ReactWidget {
   }
 
   render(): JSX.Element {
+    if (!this.ready) {
+      return <></>;
+    }
     return (
-      <PanelContext.Provider value={this.host}>
+      <PanelContext.Provider value={this.ml.host}>
         <PanelView target={this.target} />
       </PanelContext.Provider>
     );

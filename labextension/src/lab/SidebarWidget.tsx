@@ -5,8 +5,14 @@ import { Sidebar } from './Sidebar';
 import type { IML } from './tokens';
 
 export class SidebarWidget extends ReactWidget {
+  private ready = false;
+
   constructor(private ml: IML) {
     super();
+    void ml.ready.then(() => {
+      this.ready = true;
+      this.update();
+    });
     this.id = 'jupyter-ml-sidebar';
     this.addClass('jp-ml-scroll');
     this.title.icon = mlIcon;
@@ -25,6 +31,9 @@ export class SidebarWidget extends ReactWidget {
 
   render(): JSX.Element {
     const { host, activity } = this.ml;
+    if (!this.ready) {
+      return <></>;
+    }
     return (
       <PanelContext.Provider value={host}>
         <UseSignal signal={activity.changed}>

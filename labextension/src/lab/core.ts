@@ -3,7 +3,7 @@ import { IStateDB } from '@jupyterlab/statedb';
 import type { PanelHost, Target } from '../core/context';
 import { Activity } from './activity';
 import { HttpClient } from './httpClient';
-import { keptMemory } from './memory';
+import { KeptMemory } from './memory';
 import { insertCode, openTarget } from './navigation';
 import { IML } from './tokens';
 
@@ -16,11 +16,12 @@ export const corePlugin: JupyterFrontEndPlugin<IML> = {
   autoStart: true,
   provides: IML,
   optional: [IStateDB],
-  activate: async (app: JupyterFrontEnd, database: IStateDB | null): Promise<IML> => {
+  activate: (app: JupyterFrontEnd, database: IStateDB | null): IML => {
     const client = new HttpClient(app.serviceManager.serverSettings);
+    const memory = new KeptMemory(database);
     const host: PanelHost = {
       client,
-      memory: await keptMemory(database),
+      memory,
       open: target => openTarget(app, target),
       insertCode: code => void insertCode(app, code)
     };
@@ -32,6 +33,6 @@ export const corePlugin: JupyterFrontEndPlugin<IML> = {
     });
     const activity = new Activity(client);
     void app.restored.then(() => activity.start());
-    return { host, activity };
+    return { host, activity, ready: memory.ready };
   }
 };

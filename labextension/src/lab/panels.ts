@@ -81,7 +81,7 @@ function addOpenCommands(
   const open = async (target: Target): Promise<MainAreaWidget<PanelWidget>> => {
     const key = targetKey(target);
     const found = tracker.find(widget => targetKey(widget.content.target) === key);
-    const widget = found ?? new MainAreaWidget({ content: new PanelWidget(target, ml.host) });
+    const widget = found ?? new MainAreaWidget({ content: new PanelWidget(target, ml) });
     if (!found) {
       widget.id = `jupyter-ml-page-${key}`;
       widget.toolbar.hide();

@@ -174,10 +174,14 @@ function EndpointTiles({ card }: { card: EndpointCard }): JSX.Element {
         label="Workers"
         value={`${current} / ${desired}`}
         tone={current < desired ? 'bad' : undefined}
-        note={current < desired ? 'starting' : 'all up'}
+        note={workersNote(current, desired)}
       />
     </div>
   );
+}
+
+function workersNote(current: number, desired: number): string {
+  return desired === 0 ? 'none' : current < desired ? 'starting' : 'all up';
 }
 
 function Traffic({ state }: { state: EndpointState }): JSX.Element {

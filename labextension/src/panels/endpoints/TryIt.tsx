@@ -115,7 +115,11 @@ export function TryIt({
               label="Copy as curl"
             />
           )}
-          {!ready && <small>The endpoint does not answer yet.</small>}
+          {!ready && (
+            <small>
+              The endpoint does not answer{card.EndpointStatus === 'Failed' ? '' : ' yet'}.
+            </small>
+          )}
         </footer>
       </div>
       <div className="jp-ml-try-response" aria-live="polite">

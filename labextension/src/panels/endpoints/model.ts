@@ -197,11 +197,11 @@ export function pretty(body: string): string {
 
 const quote = (text: string): string => `'${text.replace(/'/g, `'\\''`)}'`;
 
-/** The command that sends the same request; the token is looked up by the shell, not shown. */
+/** The command that sends the same request; the shell reads the token from its file, so that no clipboard holds it. */
 export function curlCommand(card: EndpointCard, contentType: string, body: string): string {
   return [
     `curl ${quote(card.Url ?? '')}`,
-    `-H "Authorization: Bearer $(jupyter ml token ${card.EndpointName})"`,
+    ...(card.TokenFile ? [`-H "Authorization: Bearer $(cat ${quote(card.TokenFile)})"`] : []),
     `-H ${quote(`Content-Type: ${contentType}`)}`,
     `-d ${quote(body)}`
   ].join(' \\\n  ');

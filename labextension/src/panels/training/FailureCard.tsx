@@ -23,7 +23,7 @@ export function FailureCard({ failure, onLog }: { failure: Failure; onLog(): voi
             {failure.ExceptionType ?? failure.Reason}
             {culprit && <span> in line {culprit.Line} of the cell</span>}
           </h2>
-          <p>{failure.Message}</p>
+          <p>{plainMessage(failure)}</p>
         </div>
         <CopyButton text={() => asText(failure)} label="Copy" />
       </header>
@@ -127,11 +127,16 @@ function shortFile(file: string): string {
   return file.replace(/^.*site-packages\//, '').replace(/^.*\/lib\/python[\d.]+\//, '');
 }
 
+/** The message without the name of its exception, which stands above it. */
+function plainMessage({ ExceptionType: type, Message: message }: Failure): string {
+  return type && message.startsWith(`${type}:`) ? message.slice(type.length + 1).trim() : message;
+}
+
 function asText(failure: Failure): string {
   const frames = failure.Frames.map(
     frame => `  ${frame.File}:${frame.Line} in ${frame.Function}\n    ${frame.Code ?? ''}`
   );
-  const head = [failure.ExceptionType, failure.Message].filter(Boolean).join(': ');
+  const head = [failure.ExceptionType, plainMessage(failure)].filter(Boolean).join(': ');
   return [head, ...frames, ...(failure.Advice ? [failure.Advice] : []), ...failure.LogTail].join(
     '\n'
   );
