@@ -79,7 +79,10 @@ def test_the_source_distribution_can_be_built_from(distributions):
     with tarfile.open(next(distributions.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"package.json", "package-lock.json", ".npmrc", "labextension/build-widget.mjs"} <= names
-    assert not [name for name in names if name.startswith(("node_modules/", ".venv/"))]
+    assert "jupyter_ml/core/context.py" in names
+    assert not [
+        name for name in names if "node_modules/" in name or name.startswith((".venv/", "build/"))
+    ]
 
 
 def test_the_installed_wheel_is_not_the_repository(clean):
