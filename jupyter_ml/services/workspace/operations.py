@@ -42,7 +42,6 @@ def get_workspace(ctx: Context, request: Json) -> Json:
         "MemoryMb": machine.memory_mb,
         "MemoryAvailableMb": available_memory_mb(),
         "Gpus": [{"Name": gpu.name, "MemoryMb": gpu.memory_mb} for gpu in machine.gpus],
-        "DiskUsedBytes": disk.usage(ctx)["TotalBytes"],
         "DiskFreeBytes": shutil.disk_usage(ctx.workspace.root).free,
         "Running": sum(attempt.state != QUEUED for attempt in jobs),
         "Queued": sum(attempt.state == QUEUED for attempt in jobs),

@@ -28,7 +28,8 @@ class Status(Displayed):
     def shown(self) -> Shown:
         """Return the status now."""
         workspace = self._client.call("GetWorkspace", {})
-        activity = words.joined([_activity(workspace), _disk(workspace)])
+        usage = self._client.call("GetDiskUsage", {})
+        activity = words.joined([_activity(workspace), _disk(usage)])
         machine = words.joined([workspace["Workspace"], _machine(workspace)])
         html = words.card(words.heading(activity, ""), words.quiet(machine))
         return Shown(f"{activity}\n{machine}", html)
@@ -44,9 +45,9 @@ def _activity(workspace: dict[str, Any]) -> str:
     return words.joined(busy) or "nothing running"
 
 
-def _disk(workspace: dict[str, Any]) -> str:
-    used, free = workspace["DiskUsedBytes"], workspace["DiskFreeBytes"]
-    return f"{words.size(used)} of disk used, {words.size(free)} free"
+def _disk(usage: dict[str, Any]) -> str:
+    used, free = words.size(usage["TotalBytes"]), words.size(usage["FreeBytes"])
+    return f"{used} of disk used, {free} free"
 
 
 def _machine(workspace: dict[str, Any]) -> str:
