@@ -7,6 +7,7 @@ gives it.
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import dataclass
 from importlib.resources import files
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LOCAL = "ml.local"
 TABLE = "instance_types.json"
+_NEAREST = 5
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,10 @@ def instance_type(name: str, workspace: Path | None = None) -> InstanceType:
     """
     table = instance_types(workspace)
     if name not in table:
-        family = name.rpartition(".")[0] + "."
-        near = sorted(known for known in table if known.startswith(family)) or [LOCAL]
+        near = difflib.get_close_matches(name, table, _NEAREST) or [LOCAL]
         raise ValidationException(
-            f"Instance type {name!r} is not known here. Use {', '.join(near)}, "
-            f"or add it to {TABLE} in the workspace."
+            f"Instance type {name!r} is not known here. Did you mean {' or '.join(near)}? Sizes "
+            f"of your own go into {TABLE} in the workspace."
         )
     return table[name]
 

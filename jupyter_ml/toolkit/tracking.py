@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from jupyter_ml.contract.errors import MLError
+from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.core.metrics import Writer
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def log(
     ------
     TypeError
         A value is not a number; names the metric.
-    MLError
+    UsageError
         No run is active here.
     """
     numbers = {name: _number(name, value) for name, value in {**(metrics or {}), **values}.items()}
@@ -126,12 +126,12 @@ def run(name: str, **parameters: Any) -> Iterator[Any]:
 
     Raises
     ------
-    MLError
+    UsageError
         A job is a run already; log in it without this.
     """
     if os.environ.get(RUN_DIR):
         msg = "A job is a run already; call ml.log in it, without ml.run around."
-        raise MLError(msg)
+        raise UsageError(msg)
     from jupyter_ml.toolkit.runs import begin  # noqa: PLC0415  (needs the client)
 
     begun = begin(name, parameters)
@@ -172,7 +172,7 @@ def _writer() -> Writer:
             "No run is active here, so nothing would keep this. Log in a cell that starts with "
             "%%ml train, in a job's script, or inside `with ml.run(name):`."
         )
-        raise MLError(msg)
+        raise UsageError(msg)
     with _lock:
         if folder not in _writers:
             _writers[folder] = Writer(folder)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jupyter_ml as ml
-from jupyter_ml.contract.errors import MLError
+from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.core.metrics import scan
 from jupyter_ml.toolkit import tracking
 
@@ -50,12 +50,12 @@ def test_progress_goes_to_the_attempt_and_the_end_is_never_left_out(job, tmp_pat
 
 def test_logging_without_a_run_is_refused(monkeypatch):
     monkeypatch.delenv("JUPYTER_ML_RUN_DIR", raising=False)
-    with pytest.raises(MLError, match="No run is active"):
+    with pytest.raises(UsageError, match="No run is active"):
         ml.log(auc=1)
 
 
 def test_a_run_in_a_job_is_refused(job):
-    with pytest.raises(MLError, match="a run already"), ml.run("inner"):
+    with pytest.raises(UsageError, match="a run already"), ml.run("inner"):
         pass
 
 

@@ -52,7 +52,7 @@ def usage(ctx: Context) -> Json:
         *(("Bucket", path) for path in _inside(root / "buckets")),
         *(("Work", path) for kind in _inside(root / "work") for path in _inside(kind)),
         *(("Metrics", path) for path in _inside(root / "runs")),
-        ("Store", root / "jupyter_ml.db"),
+        *(("Store", path) for path in sorted(root.glob("jupyter_ml.db*"))),
     ]
     items: list[Json] = [
         {"Kind": kind, "Name": path.name, "Bytes": size_of(path), "LastUsed": path.stat().st_mtime}
