@@ -136,11 +136,11 @@ def test_the_workspace_tells_what_it_is_and_what_runs(
 
 def test_the_disk_is_accounted_for_by_what_takes_it(client: LocalClient) -> None:
     artifacts = client.runtime.workspace.artifacts
-    artifacts.put_bytes(b"x" * 100_000, artifacts.uri("big"))
+    artifacts.put_bytes(b"x" * 10_000_000, artifacts.uri("big"))
     usage = client.call("GetDiskUsage")
     assert usage["Items"][0]["Kind"] == "Bucket"
-    assert usage["Items"][0]["Bytes"] == 100_000
-    assert usage["TotalBytes"] >= 100_000
+    assert usage["Items"][0]["Bytes"] == 10_000_000
+    assert usage["TotalBytes"] >= 10_000_000
     assert usage["FreeBytes"] == pytest.approx(
         shutil.disk_usage(client.settings.workspace).free, rel=0.01
     )
