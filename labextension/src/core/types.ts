@@ -255,7 +255,7 @@ export interface EndpointDescription {
 }
 
 export interface EndpointUpdate extends Update {
-  Card: EndpointCard;
+  Card?: EndpointCard;
   Endpoint?: EndpointDescription;
   Schema?: RequestSchema;
   Intervals?: Interval[];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { curlCommand, pretty, sampleForm } from '../../src/panels/endpoints/model';
+import { curlCommand, foldEndpoint, pretty, sampleForm } from '../../src/panels/endpoints/model';
 import { metricCells, parseUnified } from '../../src/panels/experiments/model';
 import { filterJobs, foldJob, foldJobs, groupSeries } from '../../src/panels/training/model';
 import { job, JOB_UPDATE, JOBS_UPDATE, series } from '../gallery/data';
@@ -102,6 +102,17 @@ test('the curl command quotes its body', () => {
   expect(card && curlCommand(card, 'application/json', `{"a": "it's"}`)).toContain(
     `-d '{"a": "it'\\''s"}'`
   );
+});
+
+test('an update that leaves the card out keeps the one before', () => {
+  const first = foldEndpoint(undefined, { Cursor: '1', Reset: true, Card: ENDPOINTS[0] });
+  const next = foldEndpoint(first, {
+    Cursor: '2',
+    Reset: false,
+    SelfTest: { Passed: true, Milliseconds: 2 }
+  });
+  expect(next.card?.EndpointName).toBe('cancer');
+  expect(next.selfTest?.Passed).toBe(true);
 });
 
 test('a short answer stays on one line', () => {

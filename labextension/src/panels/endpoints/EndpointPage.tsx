@@ -42,8 +42,8 @@ export function EndpointPage({ name, snapshot, embedded = false }: EndpointPageP
     >
       <ConnectionLine />
       {error && <ErrorNotice error={error} retry={retry} title={`${name} cannot be read.`} />}
-      {state ? (
-        <EndpointBody name={name} state={state} embedded={embedded} />
+      {state?.card ? (
+        <EndpointBody name={name} state={state} card={state.card} embedded={embedded} />
       ) : (
         !error && <Skeleton rows={4} height={56} />
       )}
@@ -54,14 +54,15 @@ export function EndpointPage({ name, snapshot, embedded = false }: EndpointPageP
 function EndpointBody({
   name,
   state,
+  card,
   embedded
 }: {
   name: string;
   state: EndpointState;
+  card: EndpointCard;
   embedded: boolean;
 }): JSX.Element {
   const [tab, setTab] = useViewState<string>(`endpoint:${name}:tab`, 'try');
-  const { card } = state;
   const look = endpointLook(card.EndpointStatus);
   return (
     <>

@@ -27,7 +27,7 @@ export function foldEndpoints(
 }
 
 export interface EndpointState {
-  card: EndpointCard;
+  card?: EndpointCard;
   endpoint?: EndpointDescription;
   schema?: RequestSchema;
   intervals: Interval[];
@@ -44,7 +44,7 @@ export function foldEndpoint(
   const added = update.Intervals ?? [];
   const fresh = new Set(added.map(interval => interval.Time));
   return {
-    card: update.Card,
+    card: update.Card ?? state?.card,
     endpoint: update.Endpoint ?? state?.endpoint,
     schema: update.Schema ?? state?.schema,
     intervals: [...(state?.intervals ?? []).filter(one => !fresh.has(one.Time)), ...added].slice(
