@@ -1,0 +1,269 @@
+"""The main road, by a user's eyes and hands: train, watch, fail, reload, deploy, ask."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from .conftest import Lab
+
+SLOW_MS = 90_000
+TRAINING = """%%ml train --name cancer -o model
+import time
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+frame = load_breast_cancer(as_frame=True).frame
+X, y = frame.drop(columns="target"), frame["target"]
+for step in range(40):
+    ml.log(loss=1 / (step + 1), step=step)
+    ml.progress(step + 1, 40)
+    print("step", step)
+    time.sleep(0.25)
+model = LogisticRegression(max_iter=5000).fit(X, y)
+ml.log(auc=0.99)"""
+FAILING = """%%ml train --name broken
+values = {"depth": 3}
+values["dept"]"""
+
+
+def open_notebook(page: Page, lab: Lab, name: str, cells: list[str]) -> None:
+    """Write a notebook and open it beside the side bar."""
+    content = {
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": f"cell-{number}",
+                "metadata": {},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+            for number, source in enumerate(cells)
+        ],
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (lab.root / "files" / name).write_text(json.dumps(content))
+    page.goto(f"{lab.url}/lab/tree/{name}?reset")
+    expect(page.locator(".jp-Notebook .jp-Cell").first).to_be_visible(timeout=SLOW_MS)
+    show_sidebar(page)
+
+
+def show_sidebar(page: Page) -> None:
+    """Show the ML side bar."""
+    tab = page.locator("li.lm-TabBar-tab[data-id='jupyter-ml-sidebar']")
+    if tab.get_attribute("aria-selected") != "true":
+        tab.click()
+
+
+def run_all(page: Page) -> None:
+    """Run every cell, once the kernel is there to run them."""
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=SLOW_MS)
+    page.get_by_role("menuitem", name="Run").click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def row(page: Page, name: str) -> Locator:
+    """Return the row of a job or an endpoint in the side bar."""
+    return page.locator(f"#jupyter-ml-sidebar [data-row='{name}']")
+
+
+def opened(page: Page, name: str) -> Locator:
+    """Return the page of a job or an endpoint in the main area."""
+    return page.locator(f"#jupyter-ml-page-{name}")
+
+
+@pytest.fixture(scope="module")
+def trained(browser, lab: Lab) -> Lab:
+    """Return the Lab after a job was trained and one failed, both from a notebook."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(f"{lab.url}/lab?token=e2e&reset")
+    open_notebook(
+        page,
+        lab,
+        "train.ipynb",
+        ["import jupyter_ml as ml\n%load_ext jupyter_ml", TRAINING, FAILING],
+    )
+    expect(page.get_by_text("No training jobs yet")).to_be_visible()
+    run_all(page)
+    expect(row(page, "cancer-1")).to_contain_text("Training", timeout=SLOW_MS)
+    row(page, "cancer-1").click()
+    job = opened(page, "TrainingJob-cancer-1")
+    chart = job.get_by_role("img", name=re.compile("^loss"))
+    expect(chart).to_be_visible(timeout=SLOW_MS)
+    drawn = chart.get_attribute("aria-label")
+    expect(job.locator(".jp-ml-log-tail")).to_contain_text("step")
+    expect(chart).not_to_have_attribute("aria-label", drawn or "")
+    expect(page.locator(".jp-ml-status-bar")).to_contain_text("running")
+    expect(job.locator(".jp-ml-badge")).to_contain_text("Completed", timeout=SLOW_MS)
+    expect(row(page, "broken-1")).to_contain_text("KeyError", timeout=SLOW_MS)
+    context.close()
+    return lab
+
+
+def test_a_job_shows_live_in_the_sidebar_on_its_page_and_in_the_status_bar(
+    trained: Lab, page: Page
+) -> None:
+    show_sidebar(page)
+    expect(row(page, "cancer-1")).to_be_visible()
+    expect(page.get_by_role("group", name="Show")).to_contain_text(re.compile(r"Completed\s*1"))
+
+
+def test_the_log_is_searched_and_jumps_to_the_first_error(trained: Lab, page: Page) -> None:
+    show_sidebar(page)
+    row(page, "broken-1").click()
+    job = opened(page, "TrainingJob-broken-1")
+    job.get_by_role("tab", name="Log").click()
+    job.get_by_role("button", name="First error").click()
+    expect(job.locator(".jp-ml-log-line[data-current]")).to_contain_text("Traceback")
+    job.get_by_label("Search the log").fill("keyerror")
+    expect(job.get_by_text(re.compile(r"\d+ match"))).to_be_visible()
+
+
+def test_a_failed_job_names_the_exception_and_the_line_of_the_cell(
+    trained: Lab, page: Page
+) -> None:
+    show_sidebar(page)
+    row(page, "broken-1").click()
+    card = opened(page, "TrainingJob-broken-1").get_by_role("alert", name="Why it failed")
+    expect(card).to_contain_text("KeyError in line 2 of the cell")
+    expect(card.locator("[data-current]")).to_contain_text('values["dept"]')
+
+
+def test_a_reload_brings_everything_back_where_it_was(trained: Lab, page: Page) -> None:
+    show_sidebar(page)
+    row(page, "cancer-1").click()
+    opened(page, "TrainingJob-cancer-1").get_by_role("tab", name="Resources").click()
+    page.get_by_role("button", name="Endpoints", exact=True).click()
+    page.wait_for_timeout(1500)  # JupyterLab saves its layout a second after it changed
+    page.goto(f"{trained.url}/lab")
+    job = opened(page, "TrainingJob-cancer-1")
+    expect(job.get_by_role("tab", name="Resources")).to_have_attribute(
+        "aria-selected", "true", timeout=SLOW_MS
+    )
+    expect(job.get_by_text("Peak memory")).to_be_visible()
+    expect(page.get_by_role("button", name="Endpoints", exact=True)).to_have_attribute(
+        "aria-expanded", "false"
+    )
+
+
+def test_the_output_of_a_cell_outlives_its_kernel(trained: Lab, page: Page) -> None:
+    cells = ["import jupyter_ml as ml", "ml.job('cancer')"]
+    open_notebook(page, trained, "outlives.ipynb", cells)
+    run_all(page)
+    output = page.locator(".jp-OutputArea-output .jp-ml-page")
+    expect(output.get_by_role("heading", name="cancer-1")).to_be_visible(timeout=SLOW_MS)
+    page.keyboard.press("Control+s")
+    page.get_by_role("menuitem", name="Kernel").click()
+    page.get_by_role("menuitem", name="Shut Down Kernel", exact=True).click()
+    output.get_by_role("tab", name="Log").click()
+    expect(output.get_by_role("log")).to_contain_text("step 39")
+
+
+def test_the_widget_talks_to_the_kernel_where_the_extension_is_missing(
+    trained: Lab, page: Page
+) -> None:
+    cells = [
+        "import jupyter_ml as ml\njob = ml.job('cancer')",
+        "from jupyter_ml.toolkit.widgets import panel_class",
+        "panel_class()(job._client, panel='TrainingJob', input={'TrainingJobName': 'cancer-1'})",
+    ]
+    open_notebook(page, trained, "widget.ipynb", cells)
+    run_all(page)
+    output = page.locator(".jp-OutputArea-output .jp-ml-page")
+    expect(output.get_by_role("img", name=re.compile("^loss"))).to_be_visible(timeout=SLOW_MS)
+    output.get_by_role("tab", name="Log").click()
+    expect(output.get_by_role("log")).to_contain_text("step 39")
+    output.get_by_role("button", name="open page").click()
+    expect(opened(page, "TrainingJob-cancer-1")).to_be_visible()
+
+
+def test_an_endpoint_is_tried_from_its_page(trained: Lab, page: Page) -> None:
+    cells = ["import jupyter_ml as ml", "endpoint = ml.job('cancer').deploy('cancer')"]
+    open_notebook(page, trained, "deploy.ipynb", cells)
+    run_all(page)
+    row(page, "cancer").click(timeout=SLOW_MS)
+    endpoint = opened(page, "Endpoint-cancer")
+    expect(endpoint.locator(".jp-ml-badge").first).to_contain_text("In service", timeout=SLOW_MS)
+    endpoint.get_by_label("mean radius", exact=True).fill("12.5")
+    endpoint.get_by_role("button", name="Send").click()
+    expect(endpoint.locator(".jp-ml-try-response pre")).to_contain_text("predictions")
+    endpoint.get_by_role("button", name="Raw").click()
+    endpoint.get_by_label("Request body").fill('{"columns": ["mean radios"], "data": [[1]]}')
+    endpoint.get_by_role("button", name="Send").click()
+    expect(endpoint.get_by_role("alert")).to_contain_text("mean radios")
+    endpoint.get_by_role("button", name="Delete").click()
+    endpoint.get_by_role("button", name="Confirm delete").click()
+    expect(row(page, "cancer")).to_have_count(0, timeout=SLOW_MS)
+
+
+def test_two_jobs_are_compared_by_keyboard(trained: Lab, page: Page) -> None:
+    show_sidebar(page)
+    row(page, "broken-1").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.keyboard.press("c")
+    compared = page.get_by_role("article", name=re.compile("^Comparison of"))
+    expect(compared.get_by_role("heading", name="2 runs compared")).to_be_visible()
+    expect(compared.locator(".jp-ml-diff")).to_contain_text('values["dept"]')
+
+
+def test_panels_follow_the_dark_theme(trained: Lab, page: Page) -> None:
+    show_sidebar(page)
+    row(page, "cancer-1").click()
+    job = opened(page, "TrainingJob-cancer-1").locator(".jp-ml-page")
+    expect(job).to_be_visible()
+    page.keyboard.press("Control+Shift+c")
+    page.get_by_placeholder("Search", exact=False).last.fill("Use Theme: JupyterLab Dark")
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    background, color = job.evaluate(
+        "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+    )
+    assert brightness(background) < 80 < brightness(color)
+
+
+def test_a_server_that_goes_and_comes_back_is_noticed(trained: Lab, page: Page) -> None:
+    show_sidebar(page)
+    expect(row(page, "cancer-1")).to_be_visible()
+    trained.stop()
+    expect(page.locator("#jupyter-ml-sidebar").get_by_text("Reconnecting").first).to_be_visible(
+        timeout=SLOW_MS
+    )
+    trained.start()
+    expect(page.locator("#jupyter-ml-sidebar .jp-ml-connection[data-shown]")).to_have_count(
+        0, timeout=SLOW_MS
+    )
+
+
+def test_nothing_is_fetched_from_elsewhere(trained: Lab, page: Page) -> None:
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.reload()
+    show_sidebar(page)
+    row(page, "cancer-1").click()
+    expect(
+        opened(page, "TrainingJob-cancer-1").get_by_role("img", name=re.compile("^loss"))
+    ).to_be_visible()
+    ours = (trained.url, "data:", "blob:")
+    assert [url for url in requested if not url.startswith(ours)] == []
+
+
+def brightness(color: str) -> float:
+    """Return the mean of the channels of an `rgb(...)` or `color(srgb ...)` text, 0 to 255."""
+    numbers = [float(number) for number in re.findall(r"[\d.]+", color)[:3]]
+    scale = 255 if "srgb" in color else 1
+    return scale * sum(numbers) / 3
