@@ -227,7 +227,7 @@ def test_panels_follow_the_dark_theme(trained: Lab, page: Page) -> None:
     job = opened(page, "TrainingJob-cancer-1").locator(".jp-ml-page")
     expect(job).to_be_visible()
     page.keyboard.press("Control+Shift+c")
-    page.get_by_placeholder("Search", exact=False).last.fill("Use Theme: JupyterLab Dark")
+    page.locator("#modal-command-palette input").fill("Use Theme: JupyterLab Dark")
     page.keyboard.press("Enter")
     expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
     background, color = job.evaluate(
