@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import signal
 import sys
 from importlib import metadata
@@ -16,7 +15,7 @@ import xgboost
 from jupyter_ml.algorithms.tables import DataError, Table, channel_folder, read_table
 from jupyter_ml.algorithms.xgboost_parameters import ALGORITHM
 from jupyter_ml.core.metrics import Writer
-from jupyter_ml.harness.model import MANIFEST
+from jupyter_ml.harness.model import MANIFEST, trained_by
 from jupyter_ml.harness.records import write_json, write_progress
 
 ARTIFACT = "xgboost-model"
@@ -157,7 +156,7 @@ def _save(booster: Any, folder: Path) -> None:
         "outputs": [],
         "features": None,
         "n_features": booster.num_features(),
-        "python": platform.python_version(),
+        **trained_by(),
         "libraries": libraries,
     }
     write_json(folder / MANIFEST, manifest)

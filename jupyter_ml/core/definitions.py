@@ -125,7 +125,8 @@ def _is_code_of(node: ast.Lambda, code: types.CodeType) -> bool:
     """Return whether the function's code was compiled from this place of the text."""
     expression = compile(ast.Expression(node), code.co_filename, "eval")
     compiled = next(one for one in expression.co_consts if isinstance(one, types.CodeType))
-    return list(compiled.co_positions()) == list(code.co_positions())
+    # Sets: how many instructions an expression takes may depend on the statements around it.
+    return set(compiled.co_positions()) == set(code.co_positions())
 
 
 def _of_class(kind: type) -> Definition:

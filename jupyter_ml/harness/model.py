@@ -7,15 +7,17 @@ import json
 import pickle
 import platform
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.core import values
 from jupyter_ml.harness.records import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 MANIFEST = "jupyter_ml.json"
+VALUES = "values"
 _PACKAGES = {"sklearn": "scikit-learn", "xgboost": "xgboost", "lightgbm": "lightgbm"}
 _ALWAYS = ("numpy", "scipy", "pandas")
 
@@ -25,7 +27,14 @@ def is_model(value: Any) -> bool:
     return callable(getattr(value, "predict", None)) and not isinstance(value, type)
 
 
-def save_model(model: Any, folder: Path, outputs: Iterable[str], inputs: Mapping[str, Any]) -> None:
+def save_model(
+    model: Any,
+    folder: Path,
+    outputs: Iterable[str],
+    inputs: Mapping[str, Any],
+    *,
+    own_definitions: bool = False,
+) -> None:
     """Write a model and its manifest.
 
     Parameters
@@ -38,9 +47,17 @@ def save_model(model: Any, folder: Path, outputs: Iterable[str], inputs: Mapping
         Names under which the cell returns values, recorded.
     inputs
         Values among which a row is looked for that can serve as a sample request.
+    own_definitions
+        Whether the model uses classes or functions that were defined in a cell: they are stored
+        with it.
+
+    Raises
+    ------
+    ValueError
+        The model, or a definition that it uses, cannot be stored; says why.
     """
     features = _features(model)
-    form, file = _write(model, folder)
+    form, file = _write_values(model, folder) if own_definitions else _write(model, folder)
     manifest: dict[str, Any] = {
         "format": form,
         "file": file,
@@ -48,7 +65,8 @@ def save_model(model: Any, folder: Path, outputs: Iterable[str], inputs: Mapping
         "outputs": list(outputs),
         "features": features,
         "n_features": _n_features(model, features),
-        "python": platform.python_version(),
+        **trained_by(),
+        "path": _own_path(),
         "libraries": _libraries(model),
     }
     sample = _sample(features, inputs)
@@ -57,20 +75,45 @@ def save_model(model: Any, folder: Path, outputs: Iterable[str], inputs: Mapping
     write_json(folder / MANIFEST, manifest)
 
 
+def trained_by() -> dict[str, str]:
+    """Return what a manifest says of the Python that trained: its version and its executable."""
+    return {"python": platform.python_version(), "interpreter": sys.executable}
+
+
+def complete(folder: Path) -> None:
+    """Note with a script's model which Python trained it, unless the script wrote a manifest."""
+    if not (folder / MANIFEST).exists() and any(folder.iterdir()):
+        write_json(folder / MANIFEST, trained_by())
+
+
+def _own_path() -> list[str]:
+    """Return the folders that modules may come from besides those of the interpreter."""
+    prefixes = tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})
+    return [entry for entry in sys.path if Path(entry).is_dir() and not entry.startswith(prefixes)]
+
+
 def _write(model: Any, folder: Path) -> tuple[str, str]:
     if type(model).__module__.startswith("xgboost") and type(model).__name__ == "Booster":
         model.save_model(folder / "xgboost-model.ubj")
         (folder / "xgboost-model.ubj").replace(folder / "xgboost-model")
         return "xgboost", "xgboost-model"
-    if not type(model).__module__.startswith("__main__"):
-        with contextlib.suppress(ImportError):
-            import joblib  # noqa: PLC0415  (optional)
+    with contextlib.suppress(ImportError):
+        import joblib  # noqa: PLC0415  (optional)
 
-            joblib.dump(model, folder / "model.joblib")
-            return "joblib", "model.joblib"
+        joblib.dump(model, folder / "model.joblib")
+        return "joblib", "model.joblib"
     with (folder / "model.pkl").open("wb") as file:
         pickle.dump(model, file)
     return "pickle", "model.pkl"
+
+
+def _write_values(model: Any, folder: Path) -> tuple[str, str]:
+    problems = values.save({"model": model}, folder / VALUES)
+    if problems:
+        reasons = "; ".join(f"{problem.name!r}: {problem.reason}" for problem in problems)
+        msg = f"The model cannot be stored ({reasons})."
+        raise ValueError(msg)
+    return "values", VALUES
 
 
 def _features(model: Any) -> list[str] | None:

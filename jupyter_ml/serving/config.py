@@ -36,7 +36,8 @@ class ServeConfig:
     workers
         How many processes hold the model.
     interpreter
-        Python of the model's workers; `None` is this process's own.
+        Python of the model's workers; `None` is the one that the model's manifest names, else
+        this process's own.
     token
         What a caller must send as `Authorization: Bearer`; the file `token` holds it for them.
     tick

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.core import values
 from jupyter_ml.serving.columns import Schema
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ def load_estimator(model_dir: Path, manifest: Mapping[str, Any]) -> Any:
         No file, or more than one, could be the model, or it needs a definition of a notebook.
     """
     path, form = _model_file(model_dir, manifest)
+    # Modules beside the notebook are found where the job found them.
+    sys.path.extend(entry for entry in manifest.get("path", ()) if entry not in sys.path)
     try:
         return _load(path, form, str(manifest.get("class", "")))
     except AttributeError as error:
@@ -101,6 +105,10 @@ def load_estimator(model_dir: Path, manifest: Mapping[str, Any]) -> Any:
 
 
 def _load(path: Path, form: str, class_name: str) -> Any:
+    if form == "values":
+        namespace: dict[str, Any] = {}
+        values.load(path, namespace, ["model"])
+        return namespace["model"]
     if form == "xgboost":
         return _load_xgboost(path, class_name)
     if form == "joblib":
@@ -142,7 +150,7 @@ def _model_file(model_dir: Path, manifest: Mapping[str, Any]) -> tuple[Path, str
             msg = f"{MANIFEST} names {manifest['file']!r}, which the model's archive does not hold."
             raise ModelFilesError(msg)
         return path, manifest["format"]
-    files = sorted(path for path in model_dir.iterdir() if path.is_file())
+    files = sorted(path for path in model_dir.iterdir() if path.is_file() and path.name != MANIFEST)
     found = [(path, _BY_SUFFIX[path.suffix]) for path in files if path.suffix in _BY_SUFFIX]
     found += [(path, "xgboost") for path in files if _is_xgboost_file(path)]
     if len(found) == 1:
@@ -156,7 +164,7 @@ def _model_file(model_dir: Path, manifest: Mapping[str, Any]) -> tuple[Path, str
 def _is_xgboost_file(path: Path) -> bool:
     if path.name == "xgboost-model":
         return True
-    if path.suffix != ".json" or path.name == MANIFEST:
+    if path.suffix != ".json":
         return False
     return b'"learner"' in path.read_bytes()
 

@@ -15,12 +15,14 @@ import socket
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.serving.app import App, Backend
 from jupyter_ml.serving.config import ServeConfig, write_json, write_text
 from jupyter_ml.serving.failure import failure_of
 from jupyter_ml.serving.loading import load
+from jupyter_ml.serving.models import ModelFilesError, read_manifest
 from jupyter_ml.serving.stats import Stats
 from jupyter_ml.serving.workers import WorkerFailedError, WorkerPool
 
@@ -43,7 +45,7 @@ def serve(attempt_dir: Path) -> int:
         config = ServeConfig.read(attempt_dir)
         write_text(attempt_dir / "token", config.token)
         config.unpack()
-        return _run(config)
+        return _run(with_interpreter(config))
     except WorkerFailedError as error:
         failure = error.failure
     except Exception as error:  # noqa: BLE001  (the boundary: all of it is reported)
@@ -52,6 +54,27 @@ def serve(attempt_dir: Path) -> int:
     write_json(attempt_dir / "failure.json", failure)
     _spawn_tick(attempt_dir)
     return 1
+
+
+def with_interpreter(config: ServeConfig) -> ServeConfig:
+    """Return the configuration with the Python that trained the model, unless it names one.
+
+    Raises
+    ------
+    ModelFilesError
+        That Python is gone.
+    """
+    manifest = read_manifest(config.model_dir)
+    interpreter = config.interpreter or manifest.get("interpreter")
+    if interpreter in {None, sys.executable}:
+        return replace(config, interpreter=None)
+    if config.interpreter is None and not os.access(interpreter, os.X_OK):
+        raise ModelFilesError(
+            f"{interpreter} (Python {manifest.get('python', 'unknown')}), which trained the model, "
+            "is gone. Name another Python with the same libraries as JUPYTER_ML_PYTHON in the "
+            "model's Environment."
+        )
+    return replace(config, interpreter=interpreter)
 
 
 def _run(config: ServeConfig) -> int:

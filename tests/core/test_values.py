@@ -116,7 +116,9 @@ def test_lambdas_with_a_name_and_cached_functions_travel(tmp_path, notebook):
 
 
 def test_lambdas_within_an_expression_travel_with_the_globals_they_use(tmp_path, notebook):
-    notebook.run("by = 3\ndouble = lambda x: 2 * x\nsteps = [double, lambda x: x + by, lambda x: x - 1]")
+    notebook.run(
+        "by = 3\ndouble = lambda x: 2 * x\nsteps = [double, lambda x: x + by, lambda x: x - 1]"
+    )
     notebook.run("class Kind:\n    step = lambda x: x * 5\nvalue = {'step': Kind.step, 'a': steps}")
     assert values.save(notebook.pick("steps", "value"), tmp_path) == []
     namespace = loaded(tmp_path, ["steps"])

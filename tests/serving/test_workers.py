@@ -152,6 +152,37 @@ def test_the_model_may_run_in_another_interpreter(
     assert served.invoke({}) == (200, "[]")
 
 
+def test_the_interpreter_that_trained_is_used_unless_another_one_is_named(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    other = tmp_path / "python"
+    other.write_text(f'#!/bin/sh\nTRAINED_HERE=yes exec {sys.executable} "$@"\n')
+    other.chmod(0o755)
+    text = (
+        "import os\n"
+        "def model_fn(model_dir): return None\n"
+        "def transform_fn(model, body, content_type, accept):\n"
+        "    return os.environ.get('TRAINED_HERE', 'no'), 'text/plain'\n"
+    )
+    folder = script(tmp_path / "model", text)
+    (folder / "jupyter_ml.json").write_text(json.dumps({"interpreter": str(other)}))
+    assert serve(folder).wait().invoke([]) == (200, "yes")
+    assert serve(folder, interpreter=sys.executable).wait().invoke([]) == (200, "no")
+
+
+def test_the_interpreter_that_trained_is_named_when_it_is_gone(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    folder = script(tmp_path / "model", SLOW)
+    manifest = {"interpreter": "/gone/bin/python", "python": "3.12.1"}
+    (folder / "jupyter_ml.json").write_text(json.dumps(manifest))
+    served = serve(folder)
+    assert served.wait_for_end() == 1
+    message = served.read("failure.json")["Message"]
+    assert "/gone/bin/python (Python 3.12.1), which trained the model, is gone" in message
+    assert "JUPYTER_ML_PYTHON" in message
+
+
 def test_an_interpreter_that_cannot_run_is_explained(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:

@@ -43,7 +43,7 @@ class ModelPlan:
     program
         Name of the inference script; `None` for `inference.py`, if there is one.
     interpreter
-        Python that the model runs in; `None` is the server's.
+        Python that the model runs in; `None` is the one that trained it.
     workers
         Processes for each instance.
     timeout_s
@@ -164,7 +164,6 @@ class ServingPlan:
 
     def work(self, token: str) -> Work:
         """Return what an engine is asked to run, answering whoever shows `token`."""
-        interpreter = self.model.interpreter
         serve = {
             "endpoint": self.endpoint,
             "variant": self.variant.name,
@@ -173,8 +172,7 @@ class ServingPlan:
             "source_data": None if self.source is None else str(self.source),
             "program": self.model.program,
             "workers": self.workers,
-            # The server's own interpreter can hold the model in the process that answers.
-            "interpreter": None if interpreter == sys.executable else interpreter,
+            "interpreter": self.model.interpreter,
             "token": token,
             "max_body_bytes": MAX_BODY_BYTES,
             "timeout_s": self.model.timeout_s,

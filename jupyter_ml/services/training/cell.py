@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import linecache
 import os
 import sys
 from pathlib import Path
@@ -48,6 +49,7 @@ def _run(root: Path, file: Path, namespace: dict[str, Any]) -> None:
 
 
 def _execute(file: Path, namespace: dict[str, Any]) -> None:
+    linecache.getlines(str(file))  # what gives definitions back looks for their text there
     tree = ast.parse(file.read_bytes(), str(file))
     shown = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     _evaluate(compile(tree, str(file), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
@@ -84,9 +86,11 @@ def _keep(names: list[str], namespace: dict[str, Any], inputs: dict[str, Any]) -
             f"{problem.name!r} cannot be given back: {problem.reason}" for problem in problems
         )
         raise OutputError(msg)
-    models = [value for value in outputs.values() if is_model(value)]
-    if models:
-        save_model(models[0], Path(os.environ["SM_MODEL_DIR"]), names, inputs)
+    name = next((name for name in names if is_model(outputs[name])), None)
+    if name is not None:
+        saved = next(entry for entry in values.entries(folder) if entry.name == name)
+        target = Path(os.environ["SM_MODEL_DIR"])
+        save_model(outputs[name], target, names, inputs, own_definitions=bool(saved.needs))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +61,10 @@ def test_the_environment_says_how_the_script_is_served() -> None:
     assert plan.interpreter == "/env/bin/python"
 
 
-def test_the_servers_own_interpreter_needs_no_worker_process() -> None:
-    own = serving(model({"JUPYTER_ML_PYTHON": sys.executable}))
-    other = serving(model({"JUPYTER_ML_PYTHON": "/env/bin/python"}))
-    assert json.loads(own.work("t").files["serve.json"])["interpreter"] is None
-    assert json.loads(other.work("t").files["serve.json"])["interpreter"] == "/env/bin/python"
+def test_an_interpreter_is_named_only_where_the_model_names_one() -> None:
+    for environment in ({}, {"JUPYTER_ML_PYTHON": "/env/bin/python"}):
+        told = json.loads(serving(model(environment)).work("t").files["serve.json"])
+        assert told["interpreter"] == environment.get("JUPYTER_ML_PYTHON")
 
 
 def test_the_code_folder_of_the_archive_is_no_location_of_its_own() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -57,6 +58,10 @@ def test_an_unmodified_script_mode_script_trains(harness: HarnessRun, tmp_path: 
     assert result["hps"] == {"max-depth": 3, "names": "a b"}
     assert result["file"]["max-depth"] == "3"
     assert result["hosts"] == ["algo-1"]
+    assert json.loads(harness.packed("model.tar.gz")["jupyter_ml.json"]) == {
+        "python": platform.python_version(),
+        "interpreter": sys.executable,
+    }
     assert harness.packed("output.tar.gz") == {"report.txt": b"fine"}
     assert harness.phases == ["Starting", "Downloading", "Training", "Uploading"]
 
@@ -241,6 +246,7 @@ def test_members_see_each_other_and_their_share_of_the_data(
         process.communicate(timeout=60)
         assert process.returncode == 0
     said = {name: json.loads(text) for name, text in harness.packed("model.tar.gz").items()}
+    assert said.pop("jupyter_ml.json")["interpreter"] == sys.executable
     assert said == {
         "algo-1": {"hosts": ["algo-1", "algo-2"], "rows": ["a", "c"]},
         "algo-2": {"hosts": ["algo-1", "algo-2"], "rows": ["b"]},

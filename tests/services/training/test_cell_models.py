@@ -1,0 +1,141 @@
+"""Models that a cell made, from the job to a model server: with what the notebook defined."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import linecache
+import sys
+import tarfile
+import types
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from jupyter_ml.core import values
+from jupyter_ml.serving.config import ServeConfig
+from jupyter_ml.serving.loading import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from jupyter_ml.serving.inference import Reply
+    from tests.services.training.conftest import HarnessRun
+
+FRAME = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [2.0, 1.0, 0.0, 5.0], "y": [0, 1, 0, 1]})
+OWN_CLASS = """
+from dataclasses import dataclass
+
+OFFSET = 10
+
+def scaled(x):
+    return x * OFFSET
+
+@dataclass
+class Settings:
+    factor: int = 2
+
+class Mine:
+    def fit(self, frame):
+        self.feature_names_in_ = list(frame.columns)
+        self.settings = Settings()
+        return self
+
+    def predict(self, frame):
+        return [scaled(value) * self.settings.factor for value in frame["a"]]
+
+model = Mine().fit(train[["a", "b"]])
+"""
+HELPERS = """
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+def doubled(x):
+    return x * 2
+
+named = lambda x: x + 1
+model = make_pipeline(
+    FunctionTransformer(doubled),
+    FunctionTransformer(named),
+    FunctionTransformer(lambda x: np.log1p(x)), FunctionTransformer(lambda x: x - shift),
+    LogisticRegression(),
+).fit(train[["a", "b"]], train["y"])
+print("EXPECTED", list(map(int, model.predict(train[["a", "b"]]))))
+"""
+
+
+def trained(harness: HarnessRun, text: str, **sent: object) -> str:
+    """Run a cell that makes `model`; return what it printed."""
+    cell = {"inputs": sorted(sent), "outputs": ["model"], "name": "cell"}
+    harness.job["program"] = "cell.py"
+    harness.write_source({"cell.py": text, ".jupyter_ml/cell.json": json.dumps(cell)})
+    folder = harness.folder / "notebook"
+    assert values.save(sent, folder) == []
+    harness.job["channels"] = [{"name": "notebook", "uri": f"file://{folder}", "path": str(folder)}]
+    code, output = harness.run()
+    assert code == 0, output
+    return output
+
+
+def served(
+    harness: HarnessRun, *bodies: Any, content_type: str = "application/json"
+) -> list[Reply]:
+    """Return a model server's replies to these requests."""
+    folder = harness.folder / "served"
+    with tarfile.open(harness.attempt / "out" / "model.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+
+    async def run() -> list[Reply]:
+        config = ServeConfig(folder, "e", "v", folder, "token", timeout_s=30)
+        inference, ready = await load(config)
+        assert ready.test.passed, ready
+        texts = [item if isinstance(item, bytes) else json.dumps(item).encode() for item in bodies]
+        return [await inference.infer(text, content_type, "") for text in texts]
+
+    return asyncio.run(run())
+
+
+def test_a_model_whose_class_the_cell_defined_is_served(harness: HarnessRun) -> None:
+    trained(harness, OWN_CLASS, train=FRAME)
+    (reply,) = served(harness, [{"a": 3.0, "b": 0.0}])
+    assert json.loads(reply.body) == {"predictions": [60.0]}
+
+
+def test_a_pipeline_with_functions_of_the_cell_is_served(harness: HarnessRun) -> None:
+    output = trained(harness, HELPERS, train=FRAME, shift=0.5)
+    expected = json.loads(output.split("EXPECTED ")[1].splitlines()[0])
+    (reply,) = served(harness, FRAME[["a", "b"]].to_dict("records"))
+    assert json.loads(reply.body) == {"predictions": expected}
+
+
+def test_a_model_whose_class_the_notebook_sent_is_served(
+    harness: HarnessRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = OWN_CLASS.rpartition("model = ")[0]
+    main = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    linecache.cache["<cell>"] = (len(text), None, text.splitlines(keepends=True), "<cell>")
+    exec(compile(text, "<cell>", "exec"), vars(main))
+    mine = vars(main)["Mine"]
+    trained(harness, "model = Mine().fit(train[['a', 'b']])", train=FRAME, Mine=mine)
+    (reply,) = served(harness, [{"a": 3.0, "b": 0.0}])
+    assert json.loads(reply.body) == {"predictions": [60.0]}
+
+
+def test_a_model_whose_class_is_in_a_module_beside_the_notebook_is_served(
+    harness: HarnessRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    (folder / "beside_the_notebook.py").write_text(OWN_CLASS.rpartition("model = ")[0])
+    with monkeypatch.context() as notebook:
+        notebook.syspath_prepend(folder)
+        text = "import beside_the_notebook as own\nmodel = own.Mine().fit(train[['a', 'b']])"
+        trained(harness, text, train=FRAME)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (reply,) = served(harness, [{"a": 3.0, "b": 0.0}])
+    assert json.loads(reply.body) == {"predictions": [60.0]}
