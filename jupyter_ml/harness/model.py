@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import pickle
 import platform
 import sys
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core import values
+from jupyter_ml.harness import columns
 from jupyter_ml.harness.records import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 MANIFEST = "jupyter_ml.json"
 VALUES = "values"
@@ -31,7 +31,7 @@ def save_model(
     model: Any,
     folder: Path,
     outputs: Iterable[str],
-    inputs: Mapping[str, Any],
+    candidates: Iterable[Any],
     *,
     own_definitions: bool = False,
 ) -> None:
@@ -45,8 +45,9 @@ def save_model(
         The model folder of the job.
     outputs
         Names under which the cell returns values, recorded.
-    inputs
-        Values among which a row is looked for that can serve as a sample request.
+    candidates
+        Values among which the frame that the model was trained on is looked for, the likeliest
+        first: its types are recorded, and a row that can serve as a sample request.
     own_definitions
         Whether the model uses classes or functions that were defined in a cell: they are stored
         with it.
@@ -69,9 +70,7 @@ def save_model(
         "path": _own_path(),
         "libraries": _libraries(model),
     }
-    sample = _sample(features, inputs)
-    if sample:
-        manifest["sample"] = sample
+    manifest.update(columns.facts(features, candidates))
     write_json(folder / MANIFEST, manifest)
 
 
@@ -143,19 +142,3 @@ def _libraries(model: Any) -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions
-
-
-def _sample(features: list[str] | None, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the first row of an input frame that has the model's columns."""
-    if not features:
-        return None
-    for value in inputs.values():
-        columns = getattr(value, "columns", None)
-        if columns is None or not hasattr(value, "iloc") or not len(value):
-            continue
-        if not set(features) <= {str(column) for column in columns}:
-            continue
-        with contextlib.suppress(TypeError, ValueError, KeyError):
-            row = json.loads(value.iloc[:1][features].to_json(orient="split"))
-            return {"columns": features, "data": row["data"]}
-    return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from jupyter_ml.serving.dtypes import Dtype
 
 _SHOWN = 10
 
@@ -40,11 +42,14 @@ class Schema:
         Number of columns, where it is known.
     as_frame
         Whether the model is given a data frame (else a float64 array).
+    dtypes
+        Types of the frame's columns, where they are known.
     """
 
     features: tuple[str, ...] | None = None
     n_features: int | None = None
     as_frame: bool = False
+    dtypes: Mapping[str, Dtype] = field(default_factory=dict)
 
 
 def order_of(columns: Sequence[str], features: Sequence[str]) -> list[int]:
@@ -64,11 +69,11 @@ def order_of(columns: Sequence[str], features: Sequence[str]) -> list[int]:
     twice = sorted({name for name in columns if list(columns).count(name) > 1})
     problems = []
     if missing:
-        problems.append(f"missing {_listed(missing)}")
+        problems.append(f"missing {listed(missing)}")
     if unexpected:
-        problems.append(f"unexpected {_listed([_near(name, missing) for name in unexpected], '')}")
+        problems.append(f"unexpected {listed([_near(name, missing) for name in unexpected], '')}")
     if twice:
-        problems.append(f"given twice {_listed(twice)}")
+        problems.append(f"given twice {listed(twice)}")
     message = f"The columns are not the model's: {'; '.join(problems)}."
     raise PayloadError(message)
 
@@ -77,7 +82,7 @@ def check_count(width: int, schema: Schema, row: int = 1) -> None:
     """Raise `PayloadError` unless a row of `width` values fits; `row` is its 1-based number."""
     if schema.n_features is None or width == schema.n_features:
         return
-    names = f" ({_listed(schema.features)})" if schema.features else ""
+    names = f" ({listed(schema.features)})" if schema.features else ""
     message = (
         f"The model takes {schema.n_features} columns{names}; row {row} has {width}. "
         "Send one value for each column, in this order, or send the columns by name."
@@ -91,7 +96,8 @@ def _near(name: str, missing: Sequence[str]) -> str:
     return f"'{name}' (did you mean '{folded[close[0]]}'?)" if close else f"'{name}'"
 
 
-def _listed(names: Sequence[str], quote: str = "'") -> str:
+def listed(names: Sequence[str], quote: str = "'") -> str:
+    """Return the first ten names in quotes, and how many more there are."""
     shown = [f"{quote}{name}{quote}" for name in names[:_SHOWN]]
     rest = len(names) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core import values
 from jupyter_ml.serving.columns import Schema
+from jupyter_ml.serving.dtypes import Dtype, dtypes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -132,14 +133,16 @@ def describe_model(estimator: Any, manifest: Mapping[str, Any]) -> Model:
         msg = f"The stored {kind.__name__} has no predict(); define predict_fn in inference.py."
         raise ModelFilesError(msg)
     if kind.__module__ == "xgboost.core":
-        return _describe_booster(estimator)
+        return _describe_booster(estimator, dtypes_of(manifest))
     features = manifest.get("features") or _feature_names(estimator)
     count = manifest.get("n_features") or getattr(estimator, "n_features_in_", None)
     if features is not None:
         features = tuple(map(str, features))
         count = len(features)
-    as_array = kind.__module__.startswith(_ARRAY_MODULES)
-    schema = Schema(features, None if count is None else int(count), as_frame=not as_array)
+    dtypes = dtypes_of(manifest)
+    as_array = kind.__module__.startswith(_ARRAY_MODULES) and not _need_frame(dtypes)
+    count = None if count is None else int(count)
+    schema = Schema(features, count, as_frame=not as_array, dtypes=dtypes)
     return Model(estimator.predict, schema, _is_rowwise(estimator), kind.__name__)
 
 
@@ -184,16 +187,22 @@ def _load_xgboost(path: Path, class_name: str) -> Any:
     return model
 
 
-def _describe_booster(booster: Any) -> Model:
+def _need_frame(dtypes: Mapping[str, Dtype]) -> bool:
+    return any(dtype.needs_frame for dtype in dtypes.values())
+
+
+def _describe_booster(booster: Any, dtypes: Mapping[str, Dtype]) -> Model:
     import xgboost  # noqa: PLC0415  (it is loaded: the booster came from it)
 
     names = booster.feature_names
 
     def predict(rows: Any) -> Any:
-        return booster.predict(xgboost.DMatrix(rows, feature_names=names))
+        matrix = xgboost.DMatrix(rows, feature_names=names, enable_categorical=True)
+        return booster.predict(matrix)
 
     features = tuple(names) if names else None
-    return Model(predict, Schema(features, booster.num_features()), rowwise=True, name="Booster")
+    schema = Schema(features, booster.num_features(), _need_frame(dtypes), dtypes)
+    return Model(predict, schema, rowwise=True, name="Booster")
 
 
 def _feature_names(estimator: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from jupyter_ml.serving import codec
 from jupyter_ml.serving.columns import PayloadError, Schema, check_count, order_of
+from jupyter_ml.serving.dtypes import restored
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -159,11 +160,24 @@ def _table_of_csv(body: bytes, schema: Schema) -> Table:
     columns = None
     if rows and _is_header(rows[0], rows[1:2], schema):
         columns = tuple(name.strip() for name in rows.pop(0))
-    if schema.as_frame:
-        rows = [[_value(field) for field in row] for row in rows]
-    else:
-        rows = [[field if field.strip() else None for field in row] for row in rows]
-    return Table(columns, rows)
+    names = columns or schema.features or ()
+    # Of an array, all fields are numbers and read at once.
+    keep = [not schema.as_frame or _is_text(name, schema) for name in names]
+    if not names:
+        keep = [not schema.as_frame] * max(map(len, rows), default=0)
+    return Table(columns, [_fields(row, keep) for row in rows])
+
+
+def _is_text(name: str, schema: Schema) -> bool:
+    return name in schema.dtypes and schema.dtypes[name].is_text
+
+
+def _fields(row: list[str], keep: list[bool]) -> list[Any]:
+    kept = [*keep, *[False] * (len(row) - len(keep))]
+    return [
+        (field if field.strip() else None) if text else _value(field)
+        for field, text in zip(row, kept, strict=False)
+    ]
 
 
 def _is_header(first: list[str], following: list[list[str]], schema: Schema) -> bool:
@@ -245,4 +259,4 @@ def _frame(table: Table, schema: Schema) -> Any:
     frame = pd.DataFrame(table.rows, columns=None if columns is None else list(columns))
     if table.columns is not None and schema.features is not None:
         frame = frame[list(schema.features)]
-    return frame
+    return restored(frame, schema.dtypes)

@@ -90,7 +90,9 @@ def _keep(names: list[str], namespace: dict[str, Any], inputs: dict[str, Any]) -
     if name is not None:
         saved = next(entry for entry in values.entries(folder) if entry.name == name)
         target = Path(os.environ["SM_MODEL_DIR"])
-        save_model(outputs[name], target, names, inputs, own_definitions=bool(saved.needs))
+        made = [value for name, value in namespace.items() if inputs.get(name) is not value]
+        candidates = [*made, *inputs.values()]
+        save_model(outputs[name], target, names, candidates, own_definitions=bool(saved.needs))
 
 
 if __name__ == "__main__":

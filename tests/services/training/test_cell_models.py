@@ -10,11 +10,13 @@ import tarfile
 import types
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from jupyter_ml.core import values
 from jupyter_ml.serving.config import ServeConfig
 from jupyter_ml.serving.loading import load
+from jupyter_ml.toolkit.tables import request_body
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +83,11 @@ def trained(harness: HarnessRun, text: str, **sent: object) -> str:
     return output
 
 
+def told(output: str) -> Any:
+    """Return what a cell printed as the predictions that are expected."""
+    return json.loads(output.split("EXPECTED ")[1].splitlines()[0])
+
+
 def served(
     harness: HarnessRun, *bodies: Any, content_type: str = "application/json"
 ) -> list[Reply]:
@@ -106,8 +113,7 @@ def test_a_model_whose_class_the_cell_defined_is_served(harness: HarnessRun) -> 
 
 
 def test_a_pipeline_with_functions_of_the_cell_is_served(harness: HarnessRun) -> None:
-    output = trained(harness, HELPERS, train=FRAME, shift=0.5)
-    expected = json.loads(output.split("EXPECTED ")[1].splitlines()[0])
+    expected = told(trained(harness, HELPERS, train=FRAME, shift=0.5))
     (reply,) = served(harness, FRAME[["a", "b"]].to_dict("records"))
     assert json.loads(reply.body) == {"predictions": expected}
 
@@ -139,3 +145,68 @@ def test_a_model_whose_class_is_in_a_module_beside_the_notebook_is_served(
     monkeypatch.setattr(sys, "path", [*sys.path])
     (reply,) = served(harness, [{"a": 3.0, "b": 0.0}])
     assert json.loads(reply.body) == {"predictions": [60.0]}
+
+
+TYPED = """
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+
+X = train.drop(columns="y").assign(size=train["size"].astype("category"))
+
+def since(frame):
+    assert frame["size"].cat.categories.tolist() == ["L", "S"], frame.dtypes
+    assert str(frame["sold"].dtype).startswith("datetime64[")
+    assert str(frame["zoned"].dtype).endswith("Europe/Berlin]")
+    assert frame["code"].tolist() != [7] and frame["count"].dtype == "int64", frame
+    return (frame[["sold"]] - pd.Timestamp("2024-01-01")) / pd.Timedelta("1D")
+
+steps = [("since", FunctionTransformer(since), list(X)), ("one", OneHotEncoder(), ["size", "code"])]
+model = make_pipeline(ColumnTransformer(steps), LinearRegression()).fit(X, train["y"])
+print("EXPECTED", model.predict(X).tolist())
+"""
+SALES = pd.DataFrame(
+    {
+        "size": ["S", "L", "S", "L"],
+        "sold": pd.to_datetime(["2024-01-01", "2024-01-03", "2024-02-01", "2024-03-01"]),
+        "zoned": pd.to_datetime(["2024-01-01"] * 4, utc=True).tz_convert("Europe/Berlin"),
+        "code": ["007", "008", "007", "008"],
+        "count": [1, 2, 3, 4],
+        "y": [1.0, 2.0, 3.0, 4.0],
+    }
+)
+
+
+def test_categories_and_dates_of_a_frame_are_restored(harness: HarnessRun) -> None:
+    expected = told(trained(harness, TYPED, train=SALES))
+    rows = SALES.drop(columns="y")
+    good = request_body(rows).encode()
+    unknown = request_body(rows.assign(size="XL")).encode()
+    date = request_body(rows.assign(sold="soon")).encode()
+    reply, refused, no_date = served(harness, good, unknown, date)
+    assert np.allclose(json.loads(reply.body)["predictions"], expected)
+    assert (refused.status, no_date.status) == (400, 400)
+    assert "Row 1, column 'size': 'XL' is not one of the categories" in refused.body.decode()
+    assert "('L', 'S')" in refused.body.decode()
+    assert "Row 1, column 'sold': 'soon' is not a date" in no_date.body.decode()
+    text = rows.to_csv(index=False).encode()
+    (reply,) = served(harness, text, content_type="text/csv")
+    assert np.allclose(json.loads(reply.body)["predictions"], expected)
+
+
+def test_xgboost_gets_the_categories_that_it_was_trained_with(harness: HarnessRun) -> None:
+    text = """
+import xgboost
+X = train[["size", "count"]].astype({"size": "category"})
+model = xgboost.XGBRegressor(n_estimators=5, enable_categorical=True).fit(X, train["y"])
+print("EXPECTED", model.predict(X).tolist())
+"""
+    expected = told(trained(harness, text, train=SALES))
+    reply, one = served(
+        harness, SALES[["count", "size"]].to_dict("records"), [{"size": "S", "count": 1}]
+    )
+    assert np.allclose(json.loads(reply.body)["predictions"], expected)
+    assert np.allclose(json.loads(one.body)["predictions"], expected[:1])
