@@ -93,9 +93,10 @@ class LocalClient:
         from jupyter_ml.core.runtime import Principal  # noqa: PLC0415
         from jupyter_ml.services import data_plane  # noqa: PLC0415
 
+        principal = Principal(self.settings.user, self.source)
         if operation in data_plane():
-            return data_plane()[operation](self.runtime, request or {})
-        ctx = Context(self.runtime, Principal(self.settings.user, self.source))
+            return data_plane()[operation](self.runtime, request or {}, principal)
+        ctx = Context(self.runtime, principal)
         response = ctx.call(operation, request)
         if ctx.wishes:
             self.attend()

@@ -92,7 +92,7 @@ class Context:
         operation = self._operation(name)
         request = validate(name, request)
         check_members(name, request, self.runtime.registry.members_of(name))
-        self._authorize(name, request)
+        self.authorize(name, request)
         with self._transaction(writes=operation.writes):
             if not operation.writes:
                 response = operation.handler(self, request)
@@ -109,7 +109,14 @@ class Context:
             raise errors.NotImplementedException(msg)
         return operation
 
-    def _authorize(self, name: str, request: Json) -> None:
+    def authorize(self, name: str, request: Json) -> None:
+        """Ask whether the principal may do this; a denial is written to the event log.
+
+        Raises
+        ------
+        AccessDeniedException
+            It may not.
+        """
         try:
             self.runtime.authorizer.authorize(self.principal, name, request)
         except errors.AccessDeniedException as denial:

@@ -13,7 +13,9 @@ from jupyter_ml.core.operations import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jupyter_ml.core.runtime import Runtime
+    from jupyter_ml.core.runtime import Principal, Runtime
+
+    Json = dict[str, Any]
 
 SERVICES = (
     "jupyter_ml.services.workspace",
@@ -30,7 +32,7 @@ def registry() -> Registry:
 
 
 @cache
-def data_plane() -> Mapping[str, Callable[[Runtime, dict[str, Any]], dict[str, Any]]]:
+def data_plane() -> Mapping[str, Callable[[Runtime, Json, Principal], Json]]:
     """Return the operations that bypass the control plane, by name."""
     from jupyter_ml.services.endpoints.invoke import invoke_endpoint  # noqa: PLC0415
 

@@ -24,14 +24,13 @@ from jupyter_ml.contract.errors import (
 from jupyter_ml.contract.members import check_members
 from jupyter_ml.contract.validator import validate
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.runtime import Principal
 from jupyter_ml.services.endpoints.generations import summary_of
 from jupyter_ml.services.endpoints.members import MEMBERS
 from jupyter_ml.services.endpoints.plan import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from jupyter_ml.core.rows import Row
-    from jupyter_ml.core.runtime import Runtime
+    from jupyter_ml.core.runtime import Principal, Runtime
 
 Json = dict[str, Any]
 
@@ -40,7 +39,6 @@ _PAUSE_S = 0.05
 _MOST_DEATHS = 3
 _MARGIN_S = 10.0
 _MOST_IDLE = 32
-_PRINCIPAL = Principal("jupyter_ml", "invoke")
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class _DiedError(Exception):
     """The server took the request and closed the connection without an answer."""
 
 
-def invoke_endpoint(runtime: Runtime, request: Json) -> Json:
+def invoke_endpoint(runtime: Runtime, request: Json, principal: Principal) -> Json:
     """Return a model's answer to one request.
 
     Parameters
@@ -107,6 +105,8 @@ def invoke_endpoint(runtime: Runtime, request: Json) -> Json:
     request
         `EndpointName`, `Body` (bytes or text), and `ContentType`, `Accept`, `TargetVariant` where
         they are wanted.
+    principal
+        Who asks.
 
     Returns
     -------
@@ -115,6 +115,8 @@ def invoke_endpoint(runtime: Runtime, request: Json) -> Json:
 
     Raises
     ------
+    AccessDeniedException
+        The principal may not invoke this endpoint.
     ValidationException
         There is no such endpoint or variant, or the body is too large.
     ModelNotReadyException
@@ -133,11 +135,13 @@ def invoke_endpoint(runtime: Runtime, request: Json) -> Json:
         )
     validate("InvokeEndpoint", request)
     check_members("InvokeEndpoint", request, MEMBERS["InvokeEndpoint"])
+    ctx = Context(runtime, principal)
+    ctx.authorize("InvokeEndpoint", request)
     deadline = time.monotonic() + RETRY_S
     deaths = 0
     while True:
         try:
-            target = find_target(runtime, request["EndpointName"], request.get("TargetVariant"))
+            target = find_target(ctx, request["EndpointName"], request.get("TargetVariant"))
             return _answer(target, request)
         except _NotThereError:
             if time.monotonic() > deadline:
@@ -149,7 +153,7 @@ def invoke_endpoint(runtime: Runtime, request: Json) -> Json:
         time.sleep(_PAUSE_S)
 
 
-def find_target(runtime: Runtime, name: str, variant: str | None = None) -> Target:
+def find_target(ctx: Context, name: str, variant: str | None = None) -> Target:
     """Return where an endpoint answers now.
 
     Raises
@@ -159,11 +163,10 @@ def find_target(runtime: Runtime, name: str, variant: str | None = None) -> Targ
     ModelNotReadyException
         It is still being created.
     """
-    ctx = Context(runtime, _PRINCIPAL)
     with ctx.reading():
         row = ctx.find("Endpoint", name)
     if row is None:
-        account = runtime.workspace.settings.account_id
+        account = ctx.settings.account_id
         raise ValidationException(f"Endpoint {name} of account {account} not found.")
     number = row.private.get("serving")
     if number is None:
@@ -173,7 +176,7 @@ def find_target(runtime: Runtime, name: str, variant: str | None = None) -> Targ
         raise ValidationException(
             f"Endpoint {name} has no variant {variant!r}; it serves {summary['variant']!r}."
         )
-    directory = runtime.workspace.work_dir("Endpoint", name, number)
+    directory = ctx.workspace.work_dir("Endpoint", name, number)
     try:
         address = json.loads((directory / "address.json").read_text())
     except (OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import json
 import os
@@ -19,6 +20,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from jupyter_ml.client import LocalClient
 from jupyter_ml.contract.errors import (
+    AccessDeniedException,
     ModelError,
     ModelNotReadyException,
     NotImplementedException,
@@ -28,6 +30,7 @@ from jupyter_ml.contract.errors import (
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal
 from jupyter_ml.services.endpoints.generations import STARTUP_TIMER
+from jupyter_ml.services.endpoints.invoke import invoke_endpoint
 from jupyter_ml.testing import eventually, fresh_settings
 
 if TYPE_CHECKING:
@@ -193,6 +196,25 @@ def test_the_direct_url_wants_the_token_of_its_owner(client: LocalClient, archiv
     connection.request("GET", "/ping", headers=headers)
     assert connection.getresponse().status == 200
     connection.close()
+
+
+class _Denying:
+    def authorize(self, principal: Principal, operation: str, request: dict[str, Any]) -> None:
+        raise AccessDeniedException(
+            f"{principal.name} may not do {operation} on {request['EndpointName']} "
+            f"from {principal.source}."
+        )
+
+
+def test_who_may_not_invoke_is_denied_and_the_denial_is_recorded(client: LocalClient) -> None:
+    runtime = dataclasses.replace(client.runtime, authorizer=_Denying())
+    principal = Principal("eve", "aws")
+    with pytest.raises(AccessDeniedException, match="eve may not do InvokeEndpoint on x from aws"):
+        invoke_endpoint(runtime, {"EndpointName": "x", "Body": b"[1]"}, principal)
+    with Context(client.runtime, principal).reading() as ctx:
+        event = ctx.events_since(0)[-1]
+    assert (event.name, event.principal) == ("InvokeEndpoint", "eve")
+    assert event.error_code == "AccessDeniedException"
 
 
 def test_a_wrong_column_comes_back_as_a_model_error_that_names_it(
