@@ -147,11 +147,23 @@ class Pass:
             self._engine.sweep(self._ctx.ref(attempt))
         else:
             self._at(f"publish outputs of {attempt.key}")
-            for path, uri in Work.from_json(attempt.work).outputs:
-                directory = self._ctx.ref(attempt).directory
-                self._runtime.workspace.artifacts.publish(directory / path, uri)
+            verdict = self._published(attempt, verdict)
         self._at(f"end attempt of {attempt.key}")
         self._finish(attempt, verdict)
+
+    def _published(self, attempt: Attempt, verdict: Json) -> Json:
+        """Publish an attempt's outputs; return its verdict, a failure where that cannot be."""
+        directory = self._ctx.ref(attempt).directory
+        for path, uri in Work.from_json(attempt.work).outputs:
+            try:
+                self._runtime.workspace.artifacts.publish(directory / path, uri)
+            except OSError as error:
+                # It would fail again and again, and hold up the work of all others.
+                message = f"{uri} could not be written ({error}); it is kept as {directory / path}."
+                if verdict["state"] != "Completed":
+                    return {**verdict, "message": f"{verdict.get('message') or ''} {message}"}
+                return {**verdict, "state": "Failed", "reason": "ClientError", "message": message}
+        return verdict
 
     def _finish(self, attempt: Attempt, verdict: Json) -> None:
         """Write an attempt's end, with the retry or the event that follows, in one go."""

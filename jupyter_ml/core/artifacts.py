@@ -108,8 +108,11 @@ class Artifacts:
             path.rename(target)
         except OSError:  # another file system
             temp = _beside(target)
-            shutil.move(path, temp)
-            temp.rename(target)
+            try:
+                shutil.move(path, temp)
+                temp.rename(target)
+            finally:
+                _remove(temp)
 
     def tar(self, folder: Path, location: str) -> str:
         """Pack a folder as `.tar.gz` at a location; return the location."""

@@ -1,0 +1,29 @@
+"""The product used for real: real processes, real servers, and what must hold of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_ml.client import LocalClient
+from jupyter_ml.testing import fresh_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Helpers of these folders are imported by name, whatever import mode pytest runs in.
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "wire")]
+
+from desk import Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A workspace that nobody else uses, in this process."""
+    desk = Desk(LocalClient(fresh_settings(tmp_path)), tmp_path)
+    yield desk
+    desk.close()
