@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import tarfile
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_ml.contract.errors import ResourceNotFound, ServiceError
 from jupyter_ml.core.events import REDACTED, looks_secret
 from jupyter_ml.core.operations import on
+from jupyter_ml.core.provenance import read_provenance
 from jupyter_ml.services.experiments import membership
 from jupyter_ml.services.experiments.runs import JOB_SUFFIX, RESERVED, numbers_in, summaries
 from jupyter_ml.services.experiments.views import ENDED, state_of
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_PROVENANCE: Final = ".jupyter_ml/provenance.json"
-_LONGEST_PROVENANCE: Final = 4 << 20
 _MOST_ARTIFACTS: Final = 60
 _LONGEST_NAME: Final = 120
 
@@ -168,18 +166,9 @@ def _provenance(ctx: Context, job: Json) -> Json:
     location = _parameter(job.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
     try:
         archive = ctx.workspace.artifacts.resolve(location["StringValue"])
-        with tarfile.open(archive) as source:
-            member = next(
-                (one for one in source if one.name.removeprefix("./") == _PROVENANCE), None
-            )
-            if member is None or member.size > _LONGEST_PROVENANCE:
-                return {}
-            file = source.extractfile(member)
-            read = json.load(file) if file is not None else {}
-    except (ServiceError, OSError, tarfile.TarError, ValueError, EOFError, KeyError):
-        # Somebody else's archive may be anything; a run without provenance is a run.
+    except (ServiceError, KeyError):  # a built-in algorithm has none
         return {}
-    return read if isinstance(read, dict) else {}
+    return read_provenance(archive)
 
 
 def _metadata(origin: Json) -> Json:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.operations import operation
+from jupyter_ml.core.provenance import read_provenance
 from jupyter_ml.services.training.plan import TrainingPlan
 from jupyter_ml.services.training.status import ENDED
-from jupyter_ml.services.training.work import model_uri, provenance_of, work_of
+from jupyter_ml.services.training.work import model_uri, work_of
 
 if TYPE_CHECKING:
     from jupyter_ml.core.context import Context
@@ -49,7 +50,7 @@ def _origin(ctx: Context, plan: TrainingPlan) -> Json:
     """Return what a card tells of where the work came from."""
     if plan.source_uri is None:
         return {"Kind": "algorithm"}
-    told = provenance_of(ctx.workspace.artifacts.resolve(plan.source_uri)) or {}
+    told = read_provenance(ctx.workspace.artifacts.resolve(plan.source_uri))
     origin: Json = {"Kind": "cell" if told.get("cell_id") or told.get("source") else "script"}
     if told.get("notebook"):
         origin["Notebook"] = told["notebook"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,6 @@ Json = dict[str, Any]
 GRACE_S = 120
 # After the program has ended, the harness packs what it made.
 _PACKING_S = 60
-_PROVENANCE = ".jupyter_ml/provenance.json"
-_MOST_MEMBERS = 64
 
 
 def run_name(job: str) -> str:
@@ -72,20 +69,6 @@ def work_of(plan: TrainingPlan, arn: str, workspace: Workspace) -> Work:
             ("out/output.tar.gz", _output_uri(workspace, plan, "output.tar.gz")),
         ),
     )
-
-
-def provenance_of(source: Path) -> Json | None:
-    """Return where a source archive says that it came from, `None` where it does not."""
-    try:
-        with tarfile.open(source) as archive:
-            for _, member in zip(range(_MOST_MEMBERS), archive, strict=False):
-                if member.name.removeprefix("./") == _PROVENANCE:
-                    file = archive.extractfile(member)
-                    found: Json = json.loads(file.read()) if file else {}
-                    return found
-    except (OSError, ValueError, tarfile.TarError):
-        return None
-    return None
 
 
 def _description(plan: TrainingPlan, arn: str, workspace: Workspace, size: InstanceType) -> Json:
