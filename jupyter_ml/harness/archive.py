@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import tarfile
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VENDOR = "JUPYTER_ML."
 
 
 class BadArchive(ValueError):
     """An archive that cannot be unpacked, or must not be."""
 
 
-def pack(folder: Path, target: Path) -> bool:
+def pack(folder: Path, target: Path, notes: Mapping[str, str] | None = None) -> bool:
     """Pack what is in a folder; the archive appears whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Its content is packed, names relative to it.
+    target
+        Path of the archive.
+    notes
+        Kept in the archive's header, where no unpacking makes a file of them; see `notes_of`.
 
     Returns
     -------
@@ -21,11 +36,26 @@ def pack(folder: Path, target: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.part")
     items = sorted(folder.iterdir()) if folder.is_dir() else []
-    with tarfile.open(temporary, "w:gz", compresslevel=1) as archive:
+    headers = {f"{_VENDOR}{name}": text for name, text in (notes or {}).items()}
+    with tarfile.open(temporary, "w:gz", compresslevel=1, pax_headers=headers) as archive:
         for item in items:
             archive.add(str(item), item.name)
     temporary.replace(target)
     return bool(items)
+
+
+def notes_of(source: Path) -> dict[str, str]:
+    """Return the notes that `pack` put into an archive; {} for a folder or another archive."""
+    try:
+        with tarfile.open(source) as archive:
+            headers = archive.pax_headers
+    except (OSError, EOFError, tarfile.TarError):
+        return {}
+    return {
+        name.removeprefix(_VENDOR): text
+        for name, text in headers.items()
+        if name.startswith(_VENDOR)
+    }
 
 
 def unpack(source: Path, folder: Path) -> None:

@@ -79,12 +79,6 @@ def trained_by() -> dict[str, str]:
     return {"python": platform.python_version(), "interpreter": sys.executable}
 
 
-def complete(folder: Path) -> None:
-    """Note with a script's model which Python trained it, unless the script wrote a manifest."""
-    if not (folder / MANIFEST).exists() and any(folder.iterdir()):
-        write_json(folder / MANIFEST, trained_by())
-
-
 def _own_path() -> list[str]:
     """Return the folders that modules may come from besides those of the interpreter."""
     prefixes = tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})

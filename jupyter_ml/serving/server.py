@@ -18,6 +18,7 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.harness.archive import notes_of
 from jupyter_ml.serving.app import App, Backend
 from jupyter_ml.serving.config import ServeConfig, write_json, write_text
 from jupyter_ml.serving.failure import failure_of
@@ -65,6 +66,8 @@ def with_interpreter(config: ServeConfig) -> ServeConfig:
         That Python is gone.
     """
     manifest = read_manifest(config.model_dir)
+    if "interpreter" not in manifest and config.model_data is not None:
+        manifest = notes_of(config.model_data)  # a script's model has no manifest
     interpreter = config.interpreter or manifest.get("interpreter")
     if interpreter in {None, sys.executable}:
         return replace(config, interpreter=None)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
+from jupyter_ml.harness.archive import pack
 from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
@@ -168,6 +169,10 @@ def test_the_interpreter_that_trained_is_used_unless_another_one_is_named(
     (folder / "jupyter_ml.json").write_text(json.dumps({"interpreter": str(other)}))
     assert serve(folder).wait().invoke([]) == (200, "yes")
     assert serve(folder, interpreter=sys.executable).wait().invoke([]) == (200, "no")
+    (folder / "jupyter_ml.json").unlink()
+    pack(folder, tmp_path / "model.tar.gz", {"interpreter": str(other)})
+    unpacked, data = tmp_path / "unpacked", str(tmp_path / "model.tar.gz")
+    assert serve(unpacked, model_data=data).wait().invoke([]) == (200, "yes")
 
 
 def test_the_interpreter_that_trained_is_named_when_it_is_gone(

@@ -21,7 +21,7 @@ from jupyter_ml.harness import archive, channels, environment, records, requirem
 from jupyter_ml.harness.bootstrap import FOLDER_VARIABLE
 from jupyter_ml.harness.child import Child
 from jupyter_ml.harness.layout import Layout, resource_config
-from jupyter_ml.harness.model import complete
+from jupyter_ml.harness.model import trained_by
 from jupyter_ml.harness.pump import Progress, Pump
 
 JOB = "training.json"
@@ -241,8 +241,7 @@ class Harness:
             return
         self._phase("Uploading", "Uploading generated training model")
         if done or _has_files(model):
-            complete(model)
-            archive.pack(model, self.attempt / "out" / "model.tar.gz")
+            archive.pack(model, self.attempt / "out" / "model.tar.gz", trained_by())
         if _has_files(data):
             archive.pack(data, self.attempt / "out" / "output.tar.gz")
 

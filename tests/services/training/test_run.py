@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_ml.core import values
+from jupyter_ml.harness.archive import notes_of
 from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def test_an_unmodified_script_mode_script_trains(harness: HarnessRun, tmp_path: 
     assert result["hps"] == {"max-depth": 3, "names": "a b"}
     assert result["file"]["max-depth"] == "3"
     assert result["hosts"] == ["algo-1"]
-    assert json.loads(harness.packed("model.tar.gz")["jupyter_ml.json"]) == {
+    assert notes_of(harness.attempt / "out" / "model.tar.gz") == {
         "python": platform.python_version(),
         "interpreter": sys.executable,
     }
@@ -246,7 +247,6 @@ def test_members_see_each_other_and_their_share_of_the_data(
         process.communicate(timeout=60)
         assert process.returncode == 0
     said = {name: json.loads(text) for name, text in harness.packed("model.tar.gz").items()}
-    assert said.pop("jupyter_ml.json")["interpreter"] == sys.executable
     assert said == {
         "algo-1": {"hosts": ["algo-1", "algo-2"], "rows": ["a", "c"]},
         "algo-2": {"hosts": ["algo-1", "algo-2"], "rows": ["b"]},
