@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from jupyter_ml.core.workspace import Workspace
 
 Json = dict[str, Any]
+# What the records and the log of any work take.
+_LEAST_BYTES = 1 << 20
 
 
 class Context:
@@ -298,11 +300,13 @@ class Context:
         Raises
         ------
         ResourceLimitExceeded
-            The work could never run on this machine; says what it needs and what there is.
+            The work could never run on this machine, or its disk is full; says what it needs and
+            what there is.
         """
         problems = self.runtime.engine.validate(work)
         if problems:
             raise errors.ResourceLimitExceeded(" ".join(problems))
+        self.workspace.artifacts.require_space(_LEAST_BYTES, f"Running {row.key}")
         self.wishes = True
         return Attempts(self.connection).add(row.id, row.kind, row.key, work.to_json(), self.now())
 

@@ -8,6 +8,7 @@ SQLITE_BUSY whatever its time-out. Reads never lock.
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,10 @@ _NETWORK = frozenset(
 
 class StoreError(MLError):
     """The store cannot be used; the message says why and what to do."""
+
+
+class StoreFullError(StoreError, OSError):
+    """There is no space left for the store; what was to be written was not."""
 
 
 class Store:
@@ -81,9 +86,26 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Hold one write transaction: committed at the end, rolled back on an exception."""
-        with self._writer.begin() as connection:
-            yield connection
+        """Hold one write transaction: committed at the end, rolled back on an exception.
+
+        Raises
+        ------
+        StoreFullError
+            There is no space left on the disk; names the bytes that are.
+        """
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            if "disk is full" not in str(error.orig):
+                raise
+            folder = Path(str(self._engine.url.database)).parent
+            free = shutil.disk_usage(folder).free
+            msg = (
+                f"The disk of the workspace {folder} is full: {free:,} bytes are free. "
+                "Free space there, such as with `jupyter ml gc`."
+            )
+            raise StoreFullError(msg) from None
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+RESERVE = "reserve"
+_RESERVED_BYTES = 1 << 20
+
 
 def write_json(path: str | os.PathLike[str], values: Mapping[str, Any], *, sync: bool) -> None:
     """Write a file and rename it into place; with `sync` it also survives a power cut.
@@ -48,6 +51,21 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return values if isinstance(values, dict) else None
+
+
+def reserve(directory: str) -> None:
+    """Set disk space aside for what must be written at the end, even if the disk is full then."""
+    with contextlib.suppress(OSError), open(os.path.join(directory, RESERVE), "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, _RESERVED_BYTES)
+        else:
+            file.write(bytes(_RESERVED_BYTES))
+
+
+def release(directory: str) -> None:
+    """Give back what `reserve` set aside; harmless when that was done before."""
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(directory, RESERVE))
 
 
 def _sync_directory(path: str) -> None:

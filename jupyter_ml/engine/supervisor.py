@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.engine import identity, tree
-from jupyter_ml.engine.durable import read_json, write_json
+from jupyter_ml.engine.durable import read_json, release, reserve, write_json
 from jupyter_ml.engine.gauge import Gauge
 from jupyter_ml.engine.member import Member
 from jupyter_ml.engine.outcome import Cause, decide, signal_name
@@ -75,6 +75,7 @@ class Supervisor:
         """Run the attempt to its end, unless somebody else does or did."""
         if not self._lock():
             return
+        reserve(self._directory)
         self._beat()
         while not self._announce("starting"):
             time.sleep(_RETRY_S)
@@ -336,6 +337,7 @@ class Supervisor:
         }
         if self._provision is not None:
             self._provision.release()
+        release(self._directory)
         while True:
             try:
                 write_json(self._path("verdict.json"), verdict, sync=True)

@@ -36,11 +36,16 @@ def pack(folder: Path, target: Path, notes: Mapping[str, str] | None = None) -> 
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.part")
     items = sorted(folder.iterdir()) if folder.is_dir() else []
-    headers = {f"{_VENDOR}{name}": text for name, text in (notes or {}).items()}
-    with tarfile.open(temporary, "w:gz", compresslevel=1, pax_headers=headers) as archive:
-        for item in items:
-            archive.add(str(item), item.name)
-    temporary.replace(target)
+    # Python's tarfile cannot read an archive that holds a header of this kind and nothing else.
+    noted = notes if notes and items else {}
+    headers = {f"{_VENDOR}{name}": text for name, text in noted.items()}
+    try:
+        with tarfile.open(temporary, "w:gz", compresslevel=1, pax_headers=headers) as archive:
+            for item in items:
+                archive.add(str(item), item.name)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
     return bool(items)
 
 

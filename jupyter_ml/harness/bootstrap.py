@@ -9,7 +9,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.harness.records import FAILURE, write_json
+from jupyter_ml.harness.records import FAILURE, write_at_end
 from jupyter_ml.harness.report import failure_of, formatted, trimmed
 
 if TYPE_CHECKING:
@@ -68,4 +68,4 @@ def _show(error: BaseException, root: Path) -> None:
 
 
 def _write(failure: dict[str, Any]) -> None:
-    write_json(Path(os.environ[FOLDER_VARIABLE]) / FAILURE, failure)
+    write_at_end(Path(os.environ[FOLDER_VARIABLE]) / FAILURE, failure)

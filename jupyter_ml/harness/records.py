@@ -7,6 +7,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.engine.durable import release
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,6 +22,15 @@ def write_json(path: Path, value: Any) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(value), encoding="utf-8")
     temporary.replace(path)
+
+
+def write_at_end(path: Path, value: Any) -> None:
+    """Write JSON as `write_json` does; on a full disk, into the space that was kept for this."""
+    try:
+        write_json(path, value)
+    except OSError:
+        release(os.environ["JUPYTER_ML_ATTEMPT_DIR"])
+        write_json(path, value)
 
 
 def read_json(path: Path) -> Any:

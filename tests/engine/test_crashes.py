@@ -168,7 +168,8 @@ def test_a_shim_told_to_end_interrupts_the_work_even_if_it_exits_with_zero(bench
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
-def test_a_full_disk_harms_neither_the_job_nor_its_verdict(make_bench, tmp_path):
+@pytest.mark.parametrize("reserved", [True, False], ids=["reserved", "nothing reserved"])
+def test_a_full_disk_harms_neither_the_job_nor_its_verdict(make_bench, tmp_path, reserved):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -179,17 +180,22 @@ def test_a_full_disk_harms_neither_the_job_nor_its_verdict(make_bench, tmp_path)
     try:
         bench = make_bench(disk)
         code = (
-            "import os, sys\n"
+            "import os, sys, time\n"
+            f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n"
             "for _ in range(64): sys.stdout.write('x' * 65535 + '\\n')\n"
             "sys.stdout.flush()\n"
             f"open({str(tmp_path / 'finished')!r}, 'w').close()"
         )
         ref = bench.start(code)
-        eventually((tmp_path / "finished").exists, 30)
         pid = bench.shim(ref)
-        eventually(lambda: not children(pid), 30)
-        assert bench.state(ref) in ("running", "stalled")
-        (disk / "work/Job/bench/1/members/0/log").unlink()
+        if not reserved:
+            (disk / "work/Job/bench/1/reserve").unlink()
+        (tmp_path / "go").touch()
+        eventually((tmp_path / "finished").exists, 30)
+        if not reserved:
+            eventually(lambda: not children(pid), 30)
+            assert bench.state(ref) in ("running", "stalled")
+            (disk / "work/Job/bench/1/members/0/log").unlink()
         verdict = bench.verdict(ref)
         assert verdict.state == "Completed"
         assert verdict.dropped_log_bytes > 1 << 20

@@ -8,6 +8,7 @@ standard library is all it needs, so that it runs in the interpreter that the jo
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -74,7 +75,11 @@ class Harness:
             self._refuse(str(error))
             code = 1
         self.uploading = True
-        self._upload(code)
+        try:
+            self._upload(code)
+        except OSError as error:
+            self._refuse(self._why_not_packed(error))
+            code = code or 1
         return code
 
     def _on_stop(self, *_: object) -> None:
@@ -139,7 +144,7 @@ class Harness:
             metrics.close()
         if code:
             self._record_failure(code)
-        records.write_json(self.own / _DONE, {"code": code})
+        records.write_at_end(self.own / _DONE, {"code": code})
         if code == 0 and self.rank == 0:
             self._await_members()
         return code if code >= 0 else 128 - code
@@ -218,13 +223,23 @@ class Harness:
         failure = {"Reason": "ClientError", "Message": message, "Frames": [], "Source": []}
         self._publish_failure(failure)
 
+    def _why_not_packed(self, error: OSError) -> str:
+        made = [self.layout.model, self.layout.output / "data"]
+        size = sum(path.lstat().st_size for root in made for path in root.rglob("*"))
+        free = shutil.disk_usage(self.attempt).free
+        return (
+            f"What the program made could not be packed: {error.strerror or error}. It has "
+            f"{size:,} bytes, and {free:,} are free at {self.attempt}. Free space with "
+            "`jupyter ml gc`."
+        )
+
     def _publish_failure(self, failure: dict[str, Any]) -> None:
         if self.stopped:
             return  # how a program ends that was told to end is no failure
         failure = {**failure, "Member": self.rank, "Time": time.time()}
-        records.write_json(self.own / records.FAILURE, failure)
+        records.write_at_end(self.own / records.FAILURE, failure)
         if not (self.attempt / records.FAILURE).exists():
-            records.write_json(self.attempt / records.FAILURE, failure)
+            records.write_at_end(self.attempt / records.FAILURE, failure)
 
     def _await_members(self) -> None:
         """Wait for the others: the archives hold what all of them wrote."""
