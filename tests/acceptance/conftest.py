@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "wire")]
 
-from desk import Desk
+from desk import Desk  # noqa: E402  (found by the line above)
 
 
 @pytest.fixture

@@ -63,8 +63,7 @@ def request(uri: str) -> dict[str, Any]:
         "RoleArn": "arn:aws:iam::111122223333:role/SageMakerRole",
         "AlgorithmSpecification": {
             "TrainingImage": (
-                "683313688378.dkr.ecr.us-east-1.amazonaws.com/"
-                "sagemaker-scikit-learn:1.2-1-cpu-py3"
+                "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
             ),
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": "auc", "Regex": "auc=([0-9.]+);"}],

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -158,18 +155,27 @@ def test_a_new_kernel_finds_the_job_of_a_killed_one(tmp_path: Path) -> None:
     manager.start_kernel(env={**environment(tmp_path), "UNTIL": str(until)})
     cell = TICKING.replace('os.environ["UNTIL"]', repr(str(until)))
     try:
-        run(manager, f"%load_ext jupyter_ml\nget_ipython().run_cell_magic('ml', "
-                     f"'train --name x', {cell!r})")
-        run(manager, "import jupyter_ml as ml, time\n"
-                     "while len(ml.job('x').metrics()) < 10: time.sleep(0.2)")
+        run(
+            manager,
+            f"%load_ext jupyter_ml\nget_ipython().run_cell_magic('ml', 'train --name x', {cell!r})",
+        )
+        run(
+            manager,
+            "import jupyter_ml as ml, time\nwhile len(ml.job('x').metrics()) < 10: time.sleep(0.2)",
+        )
         manager.signal_kernel(signal.SIGKILL)
         eventually(lambda: not manager.is_alive(), timeout_s=30)
         manager.restart_kernel(now=True)
-        said = run(manager, "import jupyter_ml as ml\njob = ml.job('x')\nprint(job.name, job.status)")
+        said = run(
+            manager, "import jupyter_ml as ml\njob = ml.job('x')\nprint(job.name, job.status)"
+        )
         assert said == "x-1 InProgress\n"
         until.write_text("")
-        said = run(manager, "frame = job.wait().metrics()\n"
-                            "print(list(frame.index) == list(range(len(frame))), len(frame) > 10)")
+        said = run(
+            manager,
+            "frame = job.wait().metrics()\n"
+            "print(list(frame.index) == list(range(len(frame))), len(frame) > 10)",
+        )
         assert said.endswith("True True\n")
     finally:
         until.write_text("")

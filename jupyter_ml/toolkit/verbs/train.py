@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
@@ -71,7 +72,7 @@ def run(client: Client, args: argparse.Namespace) -> object:
 
     sizing = Sizing(instance_type=args.instance_type, max_runtime_s=args.max_runtime)
     if args.cell is None:
-        return _run_script(args, sizing)
+        return _run_script(client, args, sizing)
     if args.script or args.algorithm or args.channel or args.parameter or args.source_dir:
         msg = "Over a cell, train takes no script, algorithm, channel or parameter."
         raise UsageError(msg)
@@ -96,7 +97,7 @@ def _run_cell(client: Client, args: argparse.Namespace, sizing: Any) -> object:
     return None
 
 
-def _run_script(args: argparse.Namespace, sizing: Any) -> object:
+def _run_script(client: Client, args: argparse.Namespace, sizing: Any) -> object:
     from jupyter_ml.toolkit.training import prepare  # noqa: PLC0415  (loaded when used)
 
     if not (args.script or args.algorithm):
@@ -116,7 +117,7 @@ def _run_script(args: argparse.Namespace, sizing: Any) -> object:
     )
     if args.dry_run:
         return Text(json.dumps(prepared.request, indent=2))
-    job = prepared.start()
+    job = replace(prepared, client=client).start()  # on record as what this surface did
     if args.wait:
         job.wait()
     return None
