@@ -106,8 +106,8 @@ class Pass:
             if attempt.wanted != "run":
                 self._stop(attempt)
         self._admit()
-        for reactor in self._runtime.registry.reactors:
-            self._react(reactor)
+        for reactor, failures, events in self._unseen():
+            self._react(reactor, failures, events)
         self._fire()
         return self._changed
 
@@ -204,10 +204,10 @@ class Pass:
 
     def _admit(self) -> None:
         live = self._attempts()
-        queued = [_demand(attempt) for attempt in live if attempt.state == QUEUED]
+        queued = [Demand.of_attempt(attempt) for attempt in live if attempt.state == QUEUED]
         if not queued:
             return
-        running = [_demand(attempt) for attempt in live if attempt.state != QUEUED]
+        running = [Demand.of_attempt(attempt) for attempt in live if attempt.state != QUEUED]
         attempts = {attempt.id: attempt for attempt in live}
         self.has_queue = True
         for grant in admit(queued, running, self._engine.machine):
@@ -230,18 +230,33 @@ class Pass:
         with self._ctx.writing() as ctx:
             Attempts(ctx.connection).change(attempt, handle=handle)
 
-    def _react(self, reactor: Reactor) -> None:
-        while True:
-            with self._ctx.reading() as ctx:
-                seq, failures = _cursor(ctx, reactor)
+    def _unseen(self) -> list[tuple[Reactor, int, list[Event]]]:
+        """Return the events that each reactor has not seen, and how often it failed on the first.
+
+        Those that are added meanwhile, and those beyond the first hundreds, wait for another pass.
+        """
+        with self._ctx.reading() as ctx:
+            seen = {
+                name: (seq, failures)
+                for name, seq, failures in ctx.connection.execute(
+                    sa.select(cursors.c.reactor, cursors.c.seq, cursors.c.failures)
+                )
+            }
+            found = []
+            for reactor in self._runtime.registry.reactors:
+                seq, failures = seen.get(reactor.identity, (0, 0))
                 events = ctx.events_since(seq, reactor.event, reactor.kind)
-            for event in events:
-                self._at(f"run {reactor.identity} on event {event.seq}")
-                if not self._handle(reactor, event, failures):
-                    return
-                self._changed = True
-            if not events:
+                if events:
+                    found.append((reactor, failures, events))
+        return found
+
+    def _react(self, reactor: Reactor, failures: int, events: list[Event]) -> None:
+        for event in events:
+            self._at(f"run {reactor.identity} on event {event.seq}")
+            if not self._handle(reactor, event, failures):
                 return
+            self._changed = True
+            failures = 0
 
     def _handle(self, reactor: Reactor, event: Event, failures: int) -> bool:
         """Run a reactor on one event; return whether its cursor has moved past it."""
@@ -313,10 +328,6 @@ def _resource_seconds(attempt: Attempt, verdict: Json) -> dict[str, float]:
         "memory_reserved_mb_s": wall * work.members * (work.memory_mb or 0),
         "gpu_reserved_s": wall * work.members * work.gpus,
     }
-
-
-def _demand(attempt: Attempt) -> Demand:
-    return Demand.of(attempt.id, Work.from_json(attempt.work), attempt.gpu_ids)
 
 
 def _row_of(ctx: Context, attempt: Attempt) -> Row | None:

@@ -21,11 +21,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_ml.core.attempts import QUEUED
+from jupyter_ml.engine.work import Work
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jupyter_ml.core.attempts import Attempt
     from jupyter_ml.engine.machine import Machine
-    from jupyter_ml.engine.work import Work
 
 _MOST_OF_A_SERVICE_MB = 1024
 # Machines have a little less memory than their name says: the kernel keeps some.
@@ -58,6 +61,11 @@ class Demand:
             tuple(gpu_ids),
         )
 
+    @classmethod
+    def of_attempt(cls, attempt: Attempt) -> Demand:
+        """Return what the work of an attempt needs, and the GPUs that it holds."""
+        return cls.of(attempt.id, Work.from_json(attempt.work), attempt.gpu_ids)
+
 
 @dataclass(frozen=True)
 class Grant:
@@ -81,6 +89,23 @@ def admit(queued: Sequence[Demand], running: Sequence[Demand], machine: Machine)
     """
     free = _Free(running, machine)
     return [grant for demand in queued if (grant := free.take(demand)) is not None]
+
+
+def why_waits(attempt: Attempt, live: Sequence[Attempt], machine: Machine) -> str:
+    """Return what a queued attempt waits for, with what it needs and what there is.
+
+    Parameters
+    ----------
+    attempt
+        One that waits.
+    live
+        All attempts that have not ended, in the order they were queued.
+    machine
+        What there is to share.
+    """
+    admitted = [one for one in live if one.state != QUEUED]
+    free = _Free([Demand.of_attempt(one) for one in admitted], machine)
+    return free.lacking(Demand.of_attempt(attempt)) or "Waiting for those before it in the queue"
 
 
 def obstacles(work: Work, machine: Machine, *, oversize: bool = False) -> list[str]:
@@ -141,6 +166,26 @@ class _Free:
             self._reserve(demand)
         self._waits |= not fits and not demand.is_service
         return Grant(demand.id, gpus) if fits else None
+
+    def lacking(self, demand: Demand) -> str | None:
+        """Return what is too little for this demand now, `None` where it fits."""
+        if len(self._gpus) < demand.gpus:
+            there = len(self._machine.gpus)
+            return f"Waiting for GPUs: needs {demand.gpus}, {len(self._gpus)} of {there} are free"
+        if not demand.is_service and self._has_room(demand):
+            return None
+        free = self._service_memory if demand.is_service else self._memory
+        if free < self._memory_of(demand):
+            return (
+                f"Waiting for memory: needs {self._memory_of(demand)} MiB, {max(0, free)} of "
+                f"{self._machine.memory_mb} MiB are not reserved"
+            )
+        if not demand.is_service and self._cpus < self._cpus_of(demand):
+            return (
+                f"Waiting for CPUs: needs {self._cpus_of(demand):g}, {max(0.0, self._cpus):g} of "
+                f"{self._machine.cpus} are not reserved"
+            )
+        return None
 
     def _has_room(self, demand: Demand) -> bool:
         if self._jobs == 0 and not self._waits:

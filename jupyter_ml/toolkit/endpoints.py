@@ -136,7 +136,8 @@ class Endpoint(Displayed):
                 if status in _CHANGING:
                     waited = True
                     elapsed = words.duration(time.monotonic() - began)
-                    slot.progress(words.joined([self.name, status, elapsed]))
+                    message = self._watch()["Card"].get("StatusMessage")
+                    slot.progress(words.joined([self.name, status, message, elapsed]))
         except KeyboardInterrupt:
             raise Detached(self.name) from None
         described = self.describe()

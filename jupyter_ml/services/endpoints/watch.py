@@ -7,7 +7,9 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.core.attempts import QUEUED
 from jupyter_ml.core.operations import reader
+from jupyter_ml.engine.admission import why_waits
 from jupyter_ml.services.endpoints.generations import current, directory_of, summary_of
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def card(ctx: Context, row: Row) -> Json:
         "EndpointStatus": row.status,
         "CreationTime": row.created_at,
         "LastModifiedTime": row.modified_at,
+        "StatusMessage": _waiting(ctx, row),
         "FailureReason": row.observed.get("FailureReason"),
         "Url": f"http://{address['host']}:{address['port']}/invocations" if address else None,
         "TokenFile": str(directory / "token") if directory and address else None,
@@ -93,6 +96,13 @@ def card(ctx: Context, row: Row) -> Json:
         "LatencyP99Ms": metrics.get("p99_ms"),
     }
     return {name: value for name, value in content.items() if value is not None}
+
+
+def _waiting(ctx: Context, row: Row) -> str | None:
+    """Return what a generation that is to start waits for, `None` where it waits for nothing."""
+    live = ctx.live_attempts() if row.private.get("starting") is not None else []
+    queued = [one for one in live if one.row_id == row.id and one.state == QUEUED]
+    return why_waits(queued[-1], live, ctx.runtime.engine.machine) if queued else None
 
 
 def _recent(metrics: Json, now: float) -> Json:

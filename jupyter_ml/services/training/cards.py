@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.attempts import QUEUED
 from jupyter_ml.core.metrics import Series, scan
+from jupyter_ml.engine.admission import why_waits
 from jupyter_ml.harness.records import PROGRESS, read_json
 from jupyter_ml.services.training.status import ENDED, training_start, transitions
 from jupyter_ml.services.training.work import run_name
@@ -93,6 +94,7 @@ def _live(
     live["Progress"] = progress_of(ctx, newest, begin)
     if newest.state == QUEUED and newest.id in queue:
         live["QueuePosition"] = queue.index(newest.id) + 1
+        live["StatusMessage"] = why_waits(newest, ctx.live_attempts(), ctx.runtime.engine.machine)
     return live
 
 

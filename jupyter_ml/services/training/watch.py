@@ -6,7 +6,8 @@ import base64
 import binascii
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -32,26 +33,33 @@ _MOST_CARDS = 100
 _MOST_POINTS = 2000
 
 
+class _Mark(NamedTuple):
+    """A job's row in short; `mark` differs for each revision and each job of the same name."""
+
+    id: int
+    key: str
+    mark: str
+    ended: bool
+
+
 @reader
 def watch_training_jobs(ctx: Context, request: Json) -> Json:
     """Answer the cards of jobs that are new or changed, and the names of those that are gone."""
     known = _read(request.get("Cursor"))
     waiting = [one.id for one in ctx.live_attempts() if one.state == QUEUED and one.kind == KIND]
-    found = ctx.select(
-        *_conditions(request),
-        order=[rows.c.created_at.desc(), rows.c.id.desc()],
-        limit=request.get("MaxResults", _MOST_CARDS),
-    )
+    found = _marks(ctx, request)
+    # The card of an ended job changes with its row alone: most rows are not even read in full.
+    changed = [one.id for one in found if known.get(one.key) != one.mark or not one.ended]
+    full = {row.id: row for row in ctx.select(rows.c.id.in_(changed))}
     jobs, digests = [], {}
-    for row in found:
-        # the card of an ended job changes with its row alone; most cards are not even made
-        mark = f"{row.created_at}/{row.revision}"
-        if row.status in ENDED and known.get(row.key) == mark:
-            digests[row.key] = mark
+    for one in found:
+        digests[one.key] = one.mark
+        if one.id not in full:
             continue
-        card = card_of(ctx, row, waiting)
-        digests[row.key] = mark if row.status in ENDED else _digest(card)
-        if known.get(row.key) != digests[row.key]:
+        card = card_of(ctx, full[one.id], waiting)
+        if not one.ended:
+            digests[one.key] = _digest(card)
+        if known.get(one.key) != digests[one.key]:
             jobs.append(card)
     return {
         "Cursor": _write(digests),
@@ -106,6 +114,21 @@ def _parts(ctx: Context, row: Row) -> Json:
         "Inputs": _inputs(row),
         "Artifacts": _artifacts(ctx, row) if row.status in ENDED else None,
     }
+
+
+def _marks(ctx: Context, request: Json) -> list[_Mark]:
+    """Return the jobs that are asked for, newest first, without what their rows hold."""
+    columns = (rows.c.id, rows.c.key, rows.c.status, rows.c.created_at, rows.c.revision)
+    query = (
+        sa.select(*columns)
+        .where(*_conditions(request))
+        .order_by(rows.c.created_at.desc(), rows.c.id.desc())
+        .limit(request.get("MaxResults", _MOST_CARDS))
+    )
+    return [
+        _Mark(one.id, one.key, f"{one.created_at}/{one.revision}", one.status in ENDED)
+        for one in ctx.connection.execute(query)
+    ]
 
 
 def _conditions(request: Json) -> list[sa.ColumnElement[bool]]:
@@ -198,15 +221,16 @@ def _digest(value: Any) -> str:
 
 
 def _write(cursor: Json) -> str:
-    return base64.urlsafe_b64encode(json.dumps(cursor, separators=(",", ":")).encode()).decode()
+    text = json.dumps(cursor, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(zlib.compress(text, 1)).decode()
 
 
 def _read(cursor: str | None) -> Json:
     if not cursor:
         return {}
     try:
-        known = json.loads(base64.urlsafe_b64decode(cursor))
-    except (ValueError, binascii.Error):
+        known = json.loads(zlib.decompress(base64.urlsafe_b64decode(cursor)))
+    except (ValueError, binascii.Error, zlib.error):
         known = None
     if not isinstance(known, dict):
         raise ValidationException(

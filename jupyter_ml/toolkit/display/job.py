@@ -75,7 +75,8 @@ def _place(card: dict[str, Any]) -> str | None:
     position = card.get("QueuePosition")
     if position is None or card["TrainingJobStatus"] in ENDED:
         return None
-    return f"{position} before it in the queue" if position else "next in the queue"
+    place = "next in the queue" if position == 1 else f"{position - 1} before it in the queue"
+    return words.joined([place, card.get("StatusMessage")])
 
 
 def _progress(card: dict[str, Any]) -> str | None:

@@ -195,6 +195,7 @@ export interface EndpointCard {
   EndpointStatus: EndpointStatus;
   CreationTime: number;
   LastModifiedTime: number;
+  StatusMessage?: string;
   FailureReason?: string;
   Url?: string;
   /** Where the token of the direct address is kept, readable by its owner alone. */

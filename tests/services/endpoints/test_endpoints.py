@@ -179,6 +179,24 @@ def test_what_is_watched_is_what_happened(client: LocalClient, archive: Path) ->
     assert delta()["Removed"] == ["cancer"]
 
 
+def test_an_endpoint_that_waits_for_memory_says_so(client: LocalClient, archive: Path) -> None:
+    assert client.call("ListEndpoints", {})["Endpoints"] == []  # makes the workspace's folder
+    machine = client.runtime.engine.machine
+    most = machine.memory_mb // 1024
+    sizes = {"ml.most": {"cpus": 1, "memory_gb": most}}
+    (client.runtime.workspace.root / "instance_types.json").write_text(json.dumps(sizes))
+    deploy(client, "first", archive, InstanceType="ml.most")
+    deploy(client, "second", archive, InstanceType="ml.most")
+    cards = client.call("WatchEndpoints", {})["Endpoints"]
+    messages = {card["EndpointName"]: card.get("StatusMessage") for card in cards}
+    free = machine.memory_mb - most * 1024
+    assert messages == {
+        "first": None,
+        "second": f"Waiting for memory: needs {most * 1024} MiB, {free} of {machine.memory_mb} "
+        "MiB are not reserved",
+    }
+
+
 def test_the_direct_url_wants_the_token_of_its_owner(client: LocalClient, archive: Path) -> None:
     deploy(client, "cancer", archive)
     wait(client, "cancer")

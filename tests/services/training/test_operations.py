@@ -18,6 +18,8 @@ from jupyter_ml.contract.errors import (
 )
 from jupyter_ml.contract.members import audit_members
 from jupyter_ml.core import values
+from jupyter_ml.core.context import Context
+from jupyter_ml.core.runtime import Principal
 from jupyter_ml.services.training.members import MEMBERS
 from jupyter_ml.testing import eventually, fresh_settings
 
@@ -289,6 +291,24 @@ def test_what_is_watched_comes_once_and_only_when_it_changed(jobs: Jobs) -> None
     assert third["Removed"] == ["job-1"]
 
 
+def test_hundreds_of_jobs_are_watched(jobs: Jobs) -> None:
+    described = jobs.run("job-1", "pass")
+    name = "a-rather-long-name-of-a-training-job-that-ended-some-time-ago"
+    with Context(jobs.client.runtime, Principal("tester", "test")).writing() as ctx:
+        row = ctx.get("TrainingJob", "job-1")
+        for number in range(300):
+            known = {"observed": row.observed, "private": row.private}
+            ctx.add("TrainingJob", f"{name}-{number}", request=row.request, **known)
+    first = jobs.client.call("WatchTrainingJobs", {"MaxResults": 300})
+    assert len(first["Jobs"]) == 300
+    with Context(jobs.client.runtime, Principal("tester", "test")).writing() as ctx:
+        ctx.update(ctx.get("TrainingJob", f"{name}-7"), observed={"FailureReason": "changed"})
+    request = {"MaxResults": 300, "Cursor": first["Cursor"]}
+    (card,) = jobs.client.call("WatchTrainingJobs", request)["Jobs"]
+    assert (card["TrainingJobName"], card["FailureReason"]) == (f"{name}-7", "changed")
+    assert described["TrainingJobStatus"] == card["TrainingJobStatus"]
+
+
 def test_metrics_are_watched_as_they_come_and_never_twice(jobs: Jobs) -> None:
     jobs.create(
         "job-1",
@@ -422,7 +442,7 @@ def test_a_job_waits_for_capacity_and_can_be_stopped_there(jobs: Jobs) -> None:
     watched = jobs.client.call("WatchTrainingJobs", {})
     assert (watched["Counts"]["InProgress"], watched["Counts"]["Queued"]) == (1, 1)
     assert watched["Jobs"][0]["QueuePosition"] == 1
-    assert watched["Jobs"][0]["StatusMessage"] == "Waiting for capacity"
+    assert "Waiting for CPUs: needs" in watched["Jobs"][0]["StatusMessage"]
     jobs.client.call("StopTrainingJob", {"TrainingJobName": "job-2"})
     job = jobs.wait("job-2")
     assert (job["TrainingJobStatus"], _statuses(job)[0]) == ("Stopped", "Pending")

@@ -68,6 +68,7 @@ function EndpointBody({
     <>
       <Announcer message={`${name} ${look.label}`} />
       <EndpointHeader card={card} embedded={embedded} />
+      {card.StatusMessage && <Notice tone="info">{card.StatusMessage}</Notice>}
       {card.FailureReason && <Notice tone="bad">{card.FailureReason}</Notice>}
       <Tabs
         label={name}

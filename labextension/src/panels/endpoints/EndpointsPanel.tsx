@@ -153,6 +153,7 @@ function EndpointRow({
           <strong title={name}>{name}</strong>
           <small title={endpoint.FailureReason}>
             {endpoint.FailureReason ??
+              endpoint.StatusMessage ??
               (look.tone === 'ok' ? (endpoint.ModelName ?? look.label) : look.label)}
           </small>
         </span>
