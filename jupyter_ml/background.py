@@ -14,10 +14,15 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_ml.core.locks import try_lock
 
+if TYPE_CHECKING:
+    from jupyter_ml.core.runtime import Runtime
+
 LINGER_S = 1.0
+DAY_S = 86_400.0
 
 
 def main(arguments: list[str]) -> None:
@@ -43,6 +48,23 @@ def main(arguments: list[str]) -> None:
         keep_time(runtime)
     else:
         attend(runtime, linger_s=LINGER_S)
+        keep_retention(runtime)
+
+
+def keep_retention(runtime: Runtime) -> None:
+    """Remove what has been kept longer than the workspace's retention, at most once a day.
+
+    Here, because this process is nobody's: no job, kernel or request waits for the disk.
+    """
+    from jupyter_ml.core.context import Context  # noqa: PLC0415
+    from jupyter_ml.tick import PRINCIPAL  # noqa: PLC0415
+
+    stamp = runtime.workspace.root / "locks" / "retention"
+    with try_lock(runtime.workspace.lock("retention")) as held:
+        if not held or (stamp.exists() and runtime.clock() - stamp.stat().st_mtime < DAY_S):
+            return
+        stamp.touch()
+        Context(runtime, PRINCIPAL).call("CollectGarbage", {"DryRun": False})
 
 
 def _is_left_to_another(locks: Path) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jupyter_ml.client import LocalClient
-from jupyter_ml.composition import attend
+from jupyter_ml.composition import attend, background_command
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.context import Context
+from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import eventually, fresh_settings
@@ -194,3 +196,30 @@ def test_a_half_written_object_of_a_dead_writer_is_garbage(client: LocalClient) 
     assert removed["Bytes"] == 10
     assert whole.exists()
     assert not part.exists()
+
+
+def test_the_retention_is_kept_without_anybody_asking(
+    client: LocalClient, run: Callable[..., None]
+) -> None:
+    def is_free() -> bool:
+        with try_lock(client.runtime.workspace.lock("retention")) as held:
+            return held
+
+    def end_of_a_supervisor() -> None:
+        command = background_command(client.settings, "tick")
+        assert subprocess.run(command, check=False, timeout=60).returncode == 0
+
+    run("old", "pass")
+    run("young", "pass")
+    workspace = client.runtime.workspace
+    stamp = workspace.lock("retention").with_suffix("")
+    eventually(stamp.exists, 30)
+    eventually(is_free)
+    old, young = (workspace.work_dir("Experiment", name, 1) for name in ("old", "young"))
+    aged(old, 40)
+    end_of_a_supervisor()
+    assert old.exists(), "it was looked after less than a day ago"
+    aged(stamp, 2)
+    end_of_a_supervisor()
+    assert not old.exists()
+    assert young.exists()
