@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from jupyter_ml.core.credentials import CREDENTIAL
 from jupyter_ml.core.tables import events
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ _SECRET_NAME = re.compile(
 )
 # Names that hold such a word and carry no secret.
 _HARMLESS = re.compile(r"NextToken|ClientRequestToken|ClientToken|max_?tokens|n_?tokens|Cursor")
-_SECRET_VALUE = re.compile(
-    r"\b(AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}"
-    r"|xox[abpr]-[A-Za-z0-9-]{10,})\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-)
 _LONGEST = 2048
 
 
@@ -78,7 +75,7 @@ def redact(value: Any, name: str = "") -> Any:
 def looks_secret(name: str, value: str = "") -> bool:
     """Return whether a name or a text looks like a secret."""
     named = _SECRET_NAME.search(name) and not _HARMLESS.search(name)
-    return bool(named or _SECRET_VALUE.search(value))
+    return bool(named or CREDENTIAL.search(value))
 
 
 class EventLog:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.core.names import defined_names, needed_names
 from jupyter_ml.core.values import Problem
-from jupyter_ml.toolkit.secrets import why_secret
+from jupyter_ml.toolkit.redaction import why_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

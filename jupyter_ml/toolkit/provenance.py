@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.toolkit.notebook import current_cell
-from jupyter_ml.toolkit.secrets import redacted
+from jupyter_ml.toolkit.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,7 +12,7 @@ from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.naming import create_numbered
 from jupyter_ml.toolkit.notebook import shell
 from jupyter_ml.toolkit.provenance import provenance
-from jupyter_ml.toolkit.secrets import HIDDEN, why_secret
+from jupyter_ml.toolkit.redaction import HIDDEN, why_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from jupyter_ml.toolkit import capture
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.naming import create_numbered
 from jupyter_ml.toolkit.provenance import provenance
-from jupyter_ml.toolkit.secrets import why_secret
+from jupyter_ml.toolkit.redaction import why_secret
 from jupyter_ml.toolkit.session import workspace_of
 
 if TYPE_CHECKING:

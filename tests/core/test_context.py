@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_ml.contract import errors
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.events import EventLog
+from jupyter_ml.core.events import REDACTED, EventLog, redact
 from jupyter_ml.core.runtime import Principal
 
 if TYPE_CHECKING:
@@ -160,3 +160,8 @@ def test_a_token_that_came_with_another_request_is_refused(call: Call) -> None:
     call("CreateModelPackage", ClientToken="t" * 36)
     with pytest.raises(errors.ConflictException, match="another CreateModelPackage request"):
         call("CreateModelPackage", ClientToken="t" * 36, ModelPackageDescription="other")
+
+
+@pytest.mark.parametrize("value", ["glpat-" + "a" * 20, "postgresql://me:hunter2@host/db"])
+def test_the_event_log_hides_what_looks_like_a_key_or_a_password(value: str) -> None:
+    assert redact({"Environment": {"ADDRESS": value}}) == {"Environment": {"ADDRESS": REDACTED}}

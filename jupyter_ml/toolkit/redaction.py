@@ -7,6 +7,8 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
+from jupyter_ml.core.credentials import CREDENTIAL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,20 +18,6 @@ _NAME = re.compile(
     r"(^|_)(password|passwd|passphrase|pwd|secrets?|tokens?|credentials?|auth"
     r"|(api|access|private|secret|signing|encryption)_?keys?)(_|$)",
     re.IGNORECASE,
-)
-_VALUE = re.compile(
-    r"""\b(AKIA|ASIA)[A-Z0-9]{16}\b                 # AWS access keys
-    | \b(ghp|gho|ghs|ghu|github_pat)_\w{20,}        # GitHub
-    | \bglpat-[\w-]{18,}                            # GitLab
-    | \bxox[abprs]-[\w-]{10,}                       # Slack
-    | \bsk-[\w-]{20,}                               # OpenAI and alike
-    | \bhf_[A-Za-z0-9]{20,}                         # Hugging Face
-    | \bAIza[\w-]{30,}                              # Google
-    | \beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}        # JSON web tokens
-    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----
-    | \w://[^/\s:@]+:[^/\s:@]+@                     # passwords in addresses
-    """,
-    re.VERBOSE,
 )
 _LOOKED_AT = 1000
 _DEPTH = 3
@@ -42,7 +30,7 @@ def why_secret(name: str, value: object) -> str | None:
     """
     if _NAME.search(name) and any(True for _ in _texts(value)):
         return "its name says that it is a secret"
-    if any(_VALUE.search(text) for text in _texts(value)):
+    if any(CREDENTIAL.search(text) for text in _texts(value)):
         return "it looks like a key or a password"
     return None
 
@@ -52,13 +40,13 @@ def redacted(source: str) -> str:
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        return _VALUE.sub(HIDDEN, source)
+        return CREDENTIAL.sub(HIDDEN, source)
     lines = source.encode().splitlines(keepends=True)
     spans = sorted({_span(node) for node in _secret_texts(tree)}, reverse=True)
     for first, start, last, end in spans:
         tail = lines[last][end:]
         lines[first : last + 1] = [lines[first][:start] + f'"{HIDDEN}"'.encode() + tail]
-    return _VALUE.sub(HIDDEN, b"".join(lines).decode())
+    return CREDENTIAL.sub(HIDDEN, b"".join(lines).decode())
 
 
 def _texts(value: object, depth: int = _DEPTH) -> Iterator[str]:
@@ -77,7 +65,7 @@ def _texts(value: object, depth: int = _DEPTH) -> Iterator[str]:
 def _secret_texts(tree: ast.Module) -> Iterator[ast.Constant]:
     for node in ast.walk(tree):
         match node:
-            case ast.Constant(value=str() as text) if _VALUE.search(text):
+            case ast.Constant(value=str() as text) if CREDENTIAL.search(text):
                 yield node
             case ast.Assign(targets=targets, value=ast.Constant(value=str()) as text_node):
                 if any(_NAME.search(_called(target)) for target in targets):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_ml.toolkit.secrets import redacted, why_secret
+from jupyter_ml.toolkit.redaction import redacted, why_secret
 
 
 @pytest.mark.parametrize(
