@@ -41,7 +41,7 @@ class Settings:
     free_floor_mb
         Nothing is accepted that would leave less free disk space than this, in MiB.
     retention_days
-        Working folders of ended jobs older than this are offered to `jupyter ml gc`.
+        Working folders of ended jobs older than this are removed, at most once a day.
     oversize
         Whether an instance type larger than the machine is run on what is there.
     timekeeper
