@@ -7,6 +7,8 @@ waits for a condition.
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -80,11 +82,14 @@ class ScriptedEngine:
     ----------
     submitted
         Key of each submission, in order; a second one of the same attempt is one more entry.
+    refused
+        Keys whose submission fails, as with a full disk.
     """
 
     machine: Machine = field(default_factory=lambda: Machine(2, (0, 1), 8192))
     submitted: list[tuple[str, int]] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     swept: list[str] = field(default_factory=list)
     _seen: dict[tuple[str, int], Observation] = field(default_factory=dict)
 
@@ -102,6 +107,8 @@ class ScriptedEngine:
     ) -> dict[str, Any]:
         """Note the submission; the attempt runs from now on."""
         del work, gpu_ids, tick
+        if ref.key in self.refused:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.submitted.append((ref.key, ref.number))
         self._seen.setdefault((ref.key, ref.number), Observation("running"))
         return {}

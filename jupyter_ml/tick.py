@@ -223,9 +223,14 @@ class Pass:
     def _submit(self, attempt: Attempt) -> None:
         self._at(f"submit {attempt.key}")
         work = Work.from_json(attempt.work)
-        handle = self._engine.submit(
-            self._ctx.ref(attempt), work, attempt.gpu_ids, self._runtime.tick_command
-        )
+        try:
+            handle = self._engine.submit(
+                self._ctx.ref(attempt), work, attempt.gpu_ids, self._runtime.tick_command
+            )
+        except OSError:
+            # A full disk or process table: the next pass tries again, the others go on.
+            log.warning("%s could not be started now", attempt.key, exc_info=True)
+            return
         self._at(f"note handle of {attempt.key}")
         with self._ctx.writing() as ctx:
             Attempts(ctx.connection).change(attempt, handle=handle)

@@ -236,3 +236,17 @@ def test_a_tick_beside_a_tick_returns_at_once_and_its_wish_is_still_fulfilled(
     go_on.set()
     first.join(20)
     assert engine.submitted == [("a", 1), ("b", 1)]
+
+
+def test_work_that_cannot_be_started_now_is_tried_again_and_holds_up_nobody(
+    runtime: Runtime, engine: ScriptedEngine, seen: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.refused.add("a")
+    submit(runtime, "a")
+    submit(runtime, "b")
+    tick(runtime)
+    assert engine.submitted == [("b", 1)]
+    assert "a could not be started now" in caplog.text
+    engine.refused.clear()
+    tick(runtime)
+    assert engine.submitted == [("b", 1), ("a", 1)]
