@@ -100,6 +100,9 @@ class Context:
                 response = operation.handler(self, request)
             else:
                 response = self._mutate(operation, request)
+        if operation.audited:
+            with self._transaction(writes=True):
+                self._record(API_CALL, name, request=request, response=response)
         shape = model.operation(name).output
         return project(shape, response) if shape is not None else {}
 

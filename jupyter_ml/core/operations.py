@@ -33,11 +33,15 @@ _MARK = "__jupyter_ml__"
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the API: its wire name, its code, and whether it writes."""
+    """One operation of the API: its wire name, its code, and whether it writes to the store.
+
+    One that is `audited` changes something else, and is logged when it has.
+    """
 
     name: str
     handler: Handler
     writes: bool
+    audited: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,14 @@ def operation(handler: H) -> H:
 def reader(handler: H) -> H:
     """Declare a read-only operation, run on one consistent snapshot of the store."""
     return _marked(handler, Operation(wire_name(handler), handler, writes=False))
+
+
+def sweeper(handler: H) -> H:
+    """Declare an operation that only reads the store but removes files.
+
+    It may take long, so it holds no write transaction; it is logged when it has ended.
+    """
+    return _marked(handler, Operation(wire_name(handler), handler, writes=False, audited=True))
 
 
 def on(event: str, kind: str | None = None) -> Callable[[R], R]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml import __version__
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.attempts import QUEUED
-from jupyter_ml.core.operations import reader
+from jupyter_ml.core.operations import reader, sweeper
 from jupyter_ml.engine.machine import available_memory_mb
 from jupyter_ml.services.workspace import disk
 
@@ -127,7 +127,7 @@ def get_disk_usage(ctx: Context, request: Json) -> Json:
     return disk.usage(ctx)
 
 
-@reader
+@sweeper
 def collect_garbage(ctx: Context, request: Json) -> Json:
     """Remove what has been kept long enough; the store is only read, files go."""
     days = request.get("OlderThanDays", ctx.settings.retention_days)

@@ -223,3 +223,15 @@ def test_the_retention_is_kept_without_anybody_asking(
     end_of_a_supervisor()
     assert not old.exists()
     assert young.exists()
+
+
+def test_what_was_removed_is_in_the_event_log(
+    client: LocalClient, run: Callable[..., None]
+) -> None:
+    run("old", "pass")
+    aged(client.runtime.workspace.work_dir("Experiment", "old", 1), 40)
+    client.call("CollectGarbage", {"DryRun": False})
+    with Context(client.runtime, Principal("ada", "test")).reading() as ctx:
+        events = ctx.events_since(0, "CollectGarbage")
+    # The end of the job may have had it done once more.
+    assert "tester" in {event.principal for event in events}
