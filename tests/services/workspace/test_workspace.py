@@ -213,6 +213,7 @@ def test_the_retention_is_kept_without_anybody_asking(
     run("young", "pass")
     workspace = client.runtime.workspace
     stamp = workspace.lock("retention").with_suffix("")
+    end_of_a_supervisor()
     eventually(stamp.exists, 30)
     eventually(is_free)
     old, young = (workspace.work_dir("Experiment", name, 1) for name in ("old", "young"))
