@@ -25,18 +25,20 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def needed_names(source: str | ast.Module) -> set[str]:
+def needed_names(source: str | ast.Module, *, known: frozenset[str] = _BUILTINS) -> set[str]:
     """Return the names that the code reads without having defined them first.
 
     Parameters
     ----------
     source
         Python source text or its parsed module; without IPython syntax.
+    known
+        Names to leave out: by default the builtins.
 
     Returns
     -------
     set of str
-        Without the builtins. Names that functions read are included when the function is used
+        Without those known. Names that functions read are included when the function is used
         before the code defines them, or when the code never does.
 
     Raises
@@ -48,7 +50,7 @@ def needed_names(source: str | ast.Module) -> set[str]:
     reader = _Reader()
     reader.block(tree.body)
     reader.settle_all()
-    return reader.needed - _BUILTINS
+    return reader.needed - known
 
 
 def defined_names(source: str | ast.Module) -> set[str]:

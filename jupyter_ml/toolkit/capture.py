@@ -93,13 +93,14 @@ def captured(
         `only` names something that the kernel does not have.
     """
     if only is not None:
+        own = set(namespace) - set(hidden)
         for name in only:
             if name not in namespace:
-                msg = f"There is no variable {name!r} to send.{_nearest(name, namespace)}"
+                msg = f"There is no variable {name!r} to send.{_nearest(name, own)}"
                 raise UsageError(msg)
         return Captured({name: namespace[name] for name in only})
     result = Captured()
-    for name in sorted(needed_names(tree)):
+    for name in sorted(needed_names(tree, known=frozenset())):
         if name not in namespace or name in hidden:
             continue
         reason = why_secret(name, namespace[name])

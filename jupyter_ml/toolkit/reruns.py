@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import difflib
+import inspect
 import json
 import linecache
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +26,7 @@ from jupyter_ml.toolkit.tracking import logging_to
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from types import CodeType
 
 _REQUEST = (
     "AlgorithmSpecification",
@@ -113,8 +118,17 @@ def run_here(job: TrainingJob, changes: Mapping[str, Any]) -> dict[str, Any]:
     file = f"<{job.name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     with tempfile.TemporaryDirectory() as scratch, logging_to(Path(scratch)):
-        exec(compile(source, file, "exec"), namespace)  # noqa: S102  (the user's own cell)
+        _execute(compile(source, file, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
     return {name: value for name, value in namespace.items() if not name.startswith("__")}
+
+
+def _execute(code: CodeType, namespace: dict[str, Any]) -> None:
+    waiting = eval(code, namespace)  # noqa: S307  (the user's own cell)
+    if not code.co_flags & inspect.CO_COROUTINE:
+        return
+    # A notebook's kernel is itself inside an event loop, and a thread has but one.
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, waiting).result()
 
 
 def _require_known(job: str, changes: Mapping[str, Any], known: Collection[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from jupyter_ml.core import values as carried
 from jupyter_ml.core.artifacts import digest
 from jupyter_ml.toolkit import capture
 from jupyter_ml.toolkit.display import words
+from jupyter_ml.toolkit.modules import copy_local, imported
 from jupyter_ml.toolkit.naming import create_numbered
 from jupyter_ml.toolkit.provenance import provenance
 from jupyter_ml.toolkit.redaction import why_secret
@@ -158,6 +160,8 @@ def submit_cell(
         record = provenance(plan.source, values=found.values, inputs=entries)
         names = [entry.name for entry in entries if not entry.implicit]
         cell = {"name": name, "inputs": names, "outputs": list(plan.outputs)}
+        own = imported(tree) | _imported_by(entries)
+        copy_local(own, Path.cwd(), source, taken=PROGRAM)
         write_source(source, plan.source, cell, record)
         request = cell_request(artifacts, source, sent, sizing, found.values, store=not dry_run)
     problems = [*found.withheld, *problems]
@@ -265,6 +269,12 @@ def unpacked(path: Path) -> Iterator[Path]:
         with tarfile.open(path) as archive:
             archive.extractall(folder, filter="data")
         yield Path(folder)
+
+
+def _imported_by(entries: Sequence[Entry]) -> set[str]:
+    """Return the top-level modules that loading the values imports."""
+    imports = (entry.source for entry in entries if entry.how == "import")
+    return {re.split(r"[.:]", source)[0] for source in imports if source}
 
 
 def _weighed(entry: Entry) -> str:

@@ -15,6 +15,7 @@ from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.data import located
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.jobs import TrainingJob
+from jupyter_ml.toolkit.modules import LEFT_OUT
 from jupyter_ml.toolkit.naming import checked
 from jupyter_ml.toolkit.provenance import provenance
 from jupyter_ml.toolkit.submission import (
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyter_ml.client import Client
-
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git", "__pycache__", ".venv", "node_modules", ".ipynb_checkpoints"
-)
 
 
 def train(
@@ -170,7 +167,7 @@ def _source(
         shutil.copy(file, folder)
         program = file.name
     else:
-        shutil.copytree(root, folder, ignore=_LEFT_OUT)
+        shutil.copytree(root, folder, ignore=LEFT_OUT)
         program = str(script)
     private = folder / PRIVATE
     private.mkdir(exist_ok=True)

@@ -21,6 +21,15 @@ def test_a_name_that_the_cell_defines_first_stays_here():
     assert captured("depth = 5\nprint(depth)", {"depth": 3}).values == {}
 
 
+def test_a_variable_that_hides_a_builtin_is_sent():
+    assert captured("print(max)", {"max": 7}).values == {"max": 7}
+
+
+def test_names_of_ipython_are_not_proposed():
+    with pytest.raises(UsageError, match=r"no variable 'nope' to send\.$"):
+        captured("1", {"open": 1}, only=["nope"], hidden={"open"})
+
+
 def test_names_of_ipython_stay_here():
     assert captured("print(In)", {"In": []}, hidden={"In"}).values == {}
 

@@ -41,6 +41,7 @@ def test_a_dry_run_shows_the_request_and_creates_nothing(run, workspace):
         ("%%ml train -i nothing\nx = 1", "no variable 'nothing'"),
         ("%%ml train\n%matplotlib inline", "Line 1 is IPython syntax"),
         ("%ml train", "Name a script"),
+        ("%ml train --instance-count 0 x.py", "no number of instances"),
         ("%ml train --max-runtime soon x.py", "no time span"),
         ("%ml show nobody", "nobody"),
         ("%%ml status\nx", "takes no cell"),
@@ -90,3 +91,15 @@ def test_a_magic_of_that_name_is_left_to_its_owner(shell, capsys):
 def test_nothing_depends_on_the_name_ml(run):
     run("del ml")
     assert "cancer-N" in run("%%ml train --name cancer --dry-run\nx = 1")
+
+
+def test_a_cell_runs_in_as_many_members_as_asked(run):
+    cell = "import os\nprint(os.environ['SM_CURRENT_HOST'])"
+    run(f"%%ml train --name members --instance-count 2 --wait\n{cell}")
+    run("config = ml.job('members').describe()['ResourceConfig']")
+    run("assert config['InstanceCount'] == 2")
+
+
+def test_a_cell_that_awaits_runs_here_again(run):
+    run("%%ml train --name waits --wait -o z\nimport asyncio\nawait asyncio.sleep(0)\nz = 3")
+    run("assert ml.job('waits').rerun(here=True)['z'] == 3")

@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--instance-type", default="ml.local", metavar="TYPE", help="ml.m5.large")
     parser.add_argument(
+        "--instance-count", type=_count, default=1, metavar="N", help="members of the job"
+    )
+    parser.add_argument(
         "--max-runtime",
         type=_seconds,
         default=86_400,
@@ -70,7 +73,7 @@ def run(client: Client, args: argparse.Namespace) -> object:
     """Submit; return the job, or the request of a dry run."""
     from jupyter_ml.toolkit.submission import Sizing  # noqa: PLC0415  (loaded when used)
 
-    sizing = Sizing(instance_type=args.instance_type, max_runtime_s=args.max_runtime)
+    sizing = Sizing(args.instance_type, args.instance_count, args.max_runtime)
     if args.cell is None:
         return _run_script(client, args, sizing)
     if args.script or args.algorithm or args.channel or args.parameter or args.source_dir:
@@ -131,6 +134,13 @@ def _hidden(shell: Any) -> frozenset[str]:
 
 def _names(text: str) -> list[str]:
     return [name for name in re.split(r"[,\s]+", text) if name]
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        msg = f"{text!r} is no number of instances; write 1 or more."
+        raise UsageError(msg)
+    return int(text)
 
 
 def _seconds(text: str) -> int:
