@@ -42,3 +42,8 @@ def test_a_job_imports_the_modules_beside_the_notebook(run, tmp_path, monkeypatc
     run("import beside_x")
     run("%%ml train --name own -o y --wait\ny = beside_x.triple(2)")
     run("assert ml.job('own').result('y') == 6")
+
+
+def test_a_file_beside_the_notebook_that_a_cell_opens_is_explained(run):
+    printed = run("%%ml train --name file --wait\nopen('data.csv')", fails=True)
+    assert "A job runs in a folder of its own, without 'data.csv'" in printed

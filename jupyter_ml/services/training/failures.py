@@ -23,6 +23,7 @@ _MOST_REASON = 1024
 _LOST = frozenset({"SupervisorLost", "HostRestarted", "Interrupted"})
 _MISSING_MODULE = re.compile(r"No module named '([^'.]+)")
 _MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
+_MISSING_FILE = re.compile(r"No such file or directory: '(?!/)([^']+)'")
 _MISSING_CHANNEL = re.compile(r"KeyError: 'SM_CHANNEL_(\w+)'")
 
 
@@ -121,8 +122,16 @@ def _missing_channel(name: str, _work: Work) -> str:
     return f"The job was given no channel {name.lower()!r}; add it to the job's inputs."
 
 
+def _missing_file(name: str, _work: Work) -> str:
+    return (
+        f"A job runs in a folder of its own, without {name!r}: read the file before, in the "
+        "notebook, and use the variable; or give its absolute path."
+    )
+
+
 _ADVICE: tuple[tuple[re.Pattern[str], Callable[[str, Work], str]], ...] = (
     (_MISSING_MODULE, _missing_module),
     (_MISSING_NAME, _missing_name),
     (_MISSING_CHANNEL, _missing_channel),
+    (_MISSING_FILE, _missing_file),
 )
