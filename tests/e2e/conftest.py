@@ -184,7 +184,7 @@ def page(browser: Browser, lab: Lab) -> Iterator[Page]:
     context.set_default_timeout(60_000)
     opened = context.new_page()
     problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("pageerror", lambda error: problems.append(error.stack or str(error)))
     opened.goto(f"{lab.url}/lab?token={TOKEN}&reset")
     opened.wait_for_selector("#jupyter-ml-sidebar", state="attached")
     yield opened
