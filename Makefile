@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help quickstart lab test lint lint-python lint-typescript test-typescript test-python \
-	test-browser test-examples chromium build docs format clean
+	test-browser test-examples chromium build docs pictures format clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,9 @@ build: $(STAMPS)/install-dev $(JS_BUILT)  ## Build the wheel and the source dist
 
 docs: $(STAMPS)/install-dev  ## Write docs/look-up anew from the code
 	$(BIN)/python docs/generate.py
+
+pictures: $(READY_DEV) chromium  ## Take the pictures in docs/images anew, from the running product
+	$(BIN)/python docs/pictures.py
 
 format: $(STAMPS)/install-dev $(STAMPS)/node_modules  ## Format all sources
 	$(BIN)/ruff format .

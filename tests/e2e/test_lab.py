@@ -73,6 +73,16 @@ def run_all(page: Page) -> None:
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
+def use_theme(page: Page, name: str) -> None:
+    """Choose the light or the dark theme from the palette."""
+    page.keyboard.press("Control+Shift+c")
+    page.locator("#modal-command-palette input").fill(f"Use Theme: JupyterLab {name}")
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_have_attribute(
+        "data-jp-theme-light", str(name == "Light").lower()
+    )
+
+
 def row(page: Page, name: str) -> Locator:
     """Return the row of a job or an endpoint in the side bar."""
     return page.locator(f"#jupyter-ml-sidebar [data-row='{name}']")
@@ -226,10 +236,7 @@ def test_panels_follow_the_dark_theme(trained: Lab, page: Page) -> None:
     row(page, "cancer-1").click()
     job = opened(page, "TrainingJob-cancer-1").locator(".jp-ml-page")
     expect(job).to_be_visible()
-    page.keyboard.press("Control+Shift+c")
-    page.locator("#modal-command-palette input").fill("Use Theme: JupyterLab Dark")
-    page.keyboard.press("Enter")
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    use_theme(page, "Dark")
     background, color = job.evaluate(
         "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
     )
