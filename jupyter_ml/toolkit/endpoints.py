@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from jupyter_ml.toolkit.jobs import TrainingJob
 
 _POLL_S = 0.1
-_ATTEND_EVERY_S = 1.0
+_ATTEND_EVERY_S = 0.3
 _CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 

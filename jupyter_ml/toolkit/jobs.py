@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from jupyter_ml.client import Client
     from jupyter_ml.toolkit.endpoints import Endpoint
 
-_POLL_S = 0.25
-_ATTEND_EVERY_S = 1.0
+_POLL_S = 0.1
+_ATTEND_EVERY_S = 0.3
 
 
 class TrainingJob(Displayed):
