@@ -217,7 +217,8 @@ export interface EndpointsUpdate extends Update {
 }
 
 export interface RequestSchema {
-  Columns: { Name: string }[];
+  /** Missing when the model was fitted on data without column names. */
+  Columns?: { Name: string }[];
   ContentType: string;
   SampleRequest: string;
 }

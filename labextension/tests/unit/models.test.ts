@@ -77,6 +77,11 @@ test.each([
   expect(sampleForm({ ...schema, Columns: [] }, body)?.values).toEqual(values);
 });
 
+test('a model that knows no column names gets numbered ones', () => {
+  const unnamed = { ContentType: 'application/json', SampleRequest: '[[0.5]]' };
+  expect(sampleForm(unnamed, unnamed.SampleRequest)?.columns).toEqual(['column 1']);
+});
+
 test('a field keeps the type that its sample has', () => {
   const form = sampleForm({ ...schema, Columns: [] }, '[{"code": "1", "n": 2, "flag": true}]');
   expect(JSON.parse(form?.write(['7', '8', 'false']) ?? '')).toEqual([

@@ -71,7 +71,7 @@ export function sampleForm(schema: RequestSchema, body: string): SampleForm | un
 
 function csvForm(schema: RequestSchema, body: string): SampleForm | undefined {
   const lines = body.trim().split(/\r?\n/);
-  const names = schema.Columns.map(column => column.Name);
+  const names = (schema.Columns ?? []).map(column => column.Name);
   const headed = lines.length > 1 && names.length > 0 && lines[0]?.split(',')[0] === names[0];
   const row = lines[headed ? 1 : 0]?.split(',');
   if (!row || body.includes('"')) {
@@ -125,7 +125,7 @@ function rowForm(
 ): SampleForm | undefined {
   if (Array.isArray(row) && row.every(isCell)) {
     const cells: Cell[] = row;
-    const names = schema.Columns.map(column => column.Name);
+    const names = (schema.Columns ?? []).map(column => column.Name);
     return {
       columns:
         names.length === cells.length ? names : cells.map((_, index) => `column ${index + 1}`),
