@@ -154,9 +154,9 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Start one JupyterLab for all tests."""
+    """Start one JupyterLab for the tests of a file, with a workspace that is empty."""
     server = Lab(tmp_path_factory.mktemp("lab"))
     server.start()
     yield server
