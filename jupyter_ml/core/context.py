@@ -100,7 +100,7 @@ class Context:
                 response = operation.handler(self, request)
             else:
                 response = self._mutate(operation, request)
-        if operation.audited:
+        if operation.audited and not request.get("DryRun"):
             with self._transaction(writes=True):
                 self._record(API_CALL, name, request=request, response=response)
         shape = model.operation(name).output

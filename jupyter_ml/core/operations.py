@@ -82,7 +82,8 @@ def reader(handler: H) -> H:
 def sweeper(handler: H) -> H:
     """Declare an operation that only reads the store but removes files.
 
-    It may take long, so it holds no write transaction; it is logged when it has ended.
+    It may take long, so it holds no write transaction; it is logged when it has ended, unless
+    its request has `DryRun`.
     """
     return _marked(handler, Operation(wire_name(handler), handler, writes=False, audited=True))
 
