@@ -10,11 +10,12 @@ import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Response
 
     from .conftest import Lab
 
 SLOW_MS = 90_000
+FOLDED = re.compile(r'endpoints[^,{}]*":\s*false', re.IGNORECASE)
 TRAINING = """%%ml train --name cancer -o model
 import time
 from sklearn.datasets import load_breast_cancer
@@ -152,12 +153,19 @@ def test_a_failed_job_names_the_exception_and_the_line_of_the_cell(
     expect(card.locator("[data-current]")).to_contain_text('values["dept"]')
 
 
+def is_saved_with_endpoints_folded(response: Response) -> bool:
+    saved = response.request.post_data or ""
+    return "/lab/api/workspaces/" in response.url and bool(FOLDED.search(saved))
+
+
 def test_a_reload_brings_everything_back_where_it_was(trained: Lab, page: Page) -> None:
     show_sidebar(page)
     row(page, "cancer-1").click()
     opened(page, "TrainingJob-cancer-1").get_by_role("tab", name="Resources").click()
-    page.get_by_role("button", name="Endpoints", exact=True).click()
-    page.wait_for_timeout(1500)  # JupyterLab saves its layout a second after it changed
+    endpoints = page.get_by_role("button", name="Endpoints", exact=True)
+    # JupyterLab saves its state a second after it last changed, all of it at once.
+    with page.expect_response(is_saved_with_endpoints_folded):
+        endpoints.click()
     page.goto(f"{trained.url}/lab")
     job = opened(page, "TrainingJob-cancer-1")
     expect(job.get_by_role("tab", name="Resources")).to_have_attribute(
