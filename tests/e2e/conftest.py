@@ -60,6 +60,7 @@ class Lab:
     root: Path
     port: int = field(default=0)
     process: subprocess.Popen[bytes] | None = None
+    stops: int = 0
 
     @property
     def url(self) -> str:
@@ -122,6 +123,7 @@ class Lab:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)
             self.process = None
+            self.stops += 1
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Call an operation over HTTP, the way the extension does."""
@@ -184,9 +186,20 @@ def page(browser: Browser, lab: Lab) -> Iterator[Page]:
     context.set_default_timeout(60_000)
     opened = context.new_page()
     problems: list[str] = []
+    stops = lab.stops
     opened.on("pageerror", lambda error: problems.append(error.stack or str(error)))
     opened.goto(f"{lab.url}/lab?token={TOKEN}&reset")
     opened.wait_for_selector("#jupyter-ml-sidebar", state="attached")
     yield opened
     context.close()
+    if lab.stops > stops:
+        problems = [problem for problem in problems if not _is_lab_without_server(problem)]
     assert problems == []
+
+
+def _is_lab_without_server(stack: str) -> bool:
+    """Return whether JupyterLab's own code, not the extension's, missed a server that a test ended.
+
+    It saves its layout whenever that changes and catches no error of the network then.
+    """
+    return stack.startswith("TypeError: Failed to fetch") and "extensions/jupyter-ml" not in stack
