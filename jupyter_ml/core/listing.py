@@ -115,12 +115,18 @@ def _token(column: sa.Column[Any], row: Row) -> str:
 
 def _after(column: sa.Column[Any], descending: bool, token: str) -> sa.ColumnElement[bool]:  # noqa: FBT001
     try:
-        name, value, identity = json.loads(base64.urlsafe_b64decode(token.encode()))
+        mark = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, binascii.Error):
-        name = value = identity = None
-    if name != column.name:
-        msg = f"NextToken {token!r} is not one that this list gave; start again without it."
-        raise ValidationException(msg)
+        mark = None
+    is_text = isinstance(column.type, sa.Text)
+    match mark:
+        case [column.name, str() as value, int() as identity] if is_text:
+            pass
+        case [column.name, float() | int() as value, int() as identity] if not is_text:
+            pass
+        case _:
+            msg = f"NextToken {token!r} is not one that this list gave; start again without it."
+            raise ValidationException(msg)
     here = sa.tuple_(sa.literal(value), sa.literal(identity))
     there = sa.tuple_(column, rows.c.id)
     return there < here if descending else there > here

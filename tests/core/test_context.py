@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,15 @@ def test_a_token_of_another_order_is_refused(call: Call) -> None:
     token = call("ListExperiments", MaxResults=1, SortBy="Name")["NextToken"]
     with pytest.raises(errors.ValidationException, match="NextToken"):
         call("ListExperiments", SortBy="CreationTime", NextToken=token)
+
+
+@pytest.mark.parametrize(
+    "mark", ["5", "null", '["created_at", {}, []]', '["created_at", "abc", "x"]', '["key"]', "no"]
+)
+def test_a_token_that_no_list_gave_is_refused(call: Call, mark: str) -> None:
+    token = base64.urlsafe_b64encode(mark.encode()).decode()
+    with pytest.raises(errors.ValidationException, match="NextToken"):
+        call("ListExperiments", NextToken=token)
 
 
 def test_secrets_do_not_reach_the_event_log(runtime: Runtime) -> None:
