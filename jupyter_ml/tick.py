@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 PRINCIPAL = Principal("jupyter_ml", "tick")
 # A reactor that fails this often on one event is a bug; the others' events must not wait for it.
 MOST_FAILURES = 10
+# A timer that fails is tried again after this long: at once it would fail again.
+RETRY_TIMER_S = 60.0
 LINGER_POLL_S = 0.01
 
 
@@ -285,10 +287,16 @@ class Pass:
             timers = Timers(ctx.connection).due(ctx.now())
         for timer in timers:
             self._at(f"fire {timer.name} for {timer.key}")
-            with self._ctx.writing() as ctx:
-                # Cleared first, so that the timer can set itself anew.
-                if Timers(ctx.connection).clear(timer.name, timer.key):
-                    self._runtime.registry.timers[timer.name].fire(ctx, timer)
+            try:
+                with self._ctx.writing() as ctx:
+                    # Cleared first, so that the timer can set itself anew.
+                    if Timers(ctx.connection).clear(timer.name, timer.key):
+                        self._runtime.registry.timers[timer.name].fire(ctx, timer)
+            except Exception:
+                # Whatever it is must not keep the other timers, and all work, from going on.
+                log.exception("timer %s for %s failed", timer.name, timer.key)
+                with self._ctx.writing() as ctx:
+                    Timers(ctx.connection).set(replace(timer, due_at=ctx.now() + RETRY_TIMER_S))
             self._changed = True
 
 

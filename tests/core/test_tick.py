@@ -14,7 +14,8 @@ from jupyter_ml.core.runtime import Principal
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import ScriptedEngine, fresh_settings
-from jupyter_ml.tick import MOST_FAILURES, tick
+from jupyter_ml.tick import MOST_FAILURES, RETRY_TIMER_S, tick
+from jupyter_ml.timekeeper import next_due_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,6 +215,35 @@ def test_a_timer_fires_once_when_it_is_due_and_may_set_itself_anew(
     clock.advance(20_000)
     tick(runtime)
     assert fired == [1, 2]
+
+
+def test_a_timer_that_fails_is_tried_again_later_and_holds_up_nobody(
+    runtime: Runtime, clock: ManualClock, seen: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[str] = []
+    fired: list[str] = []
+
+    def fail(ctx: Context, timer: Timer) -> None:
+        tries.append(timer.key)
+        ctx.add("Experiment", "half-done", request={})
+        raise ZeroDivisionError
+
+    runtime.registry.timers["fails"] = DueTimer("fails", fail)
+    runtime.registry.timers["works"] = DueTimer("works", lambda _, timer: fired.append(timer.key))
+    with Context(runtime, ADA).writing() as ctx:
+        ctx.set_timer("of-another-version", "z", ctx.now() + 1)
+        ctx.set_timer("fails", "a", ctx.now() + 2, {"n": 1})
+        ctx.set_timer("works", "b", ctx.now() + 3)
+    clock.advance(10)
+    tick(runtime)
+    assert (tries, fired) == (["a"], ["b"])
+    assert "ZeroDivisionError" in caplog.text
+    assert next_due_at(runtime) == clock.now + RETRY_TIMER_S
+    with Context(runtime, ADA).reading() as ctx:
+        assert ctx.find("Experiment", "half-done") is None
+    clock.advance(RETRY_TIMER_S + 1)
+    tick(runtime)
+    assert tries == ["a", "a"]
 
 
 def test_a_tick_beside_a_tick_returns_at_once_and_its_wish_is_still_fulfilled(
