@@ -47,14 +47,13 @@ class Workspace:
 
     @cached_property
     def store(self) -> Store:
-        """The database; the folder is made, for this user only, when it is first needed."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Store.at(self.root / "jupyter_ml.db")
+        """The database."""
+        return Store.at(self._made_root() / "jupyter_ml.db")
 
     @cached_property
     def artifacts(self) -> Artifacts:
         """The buckets."""
-        return Artifacts(self.root / "buckets", self.settings)
+        return Artifacts(self._made_root() / "buckets", self.settings)
 
     def work_dir(self, kind: str, key: str, attempt: int) -> Path:
         """Return the folder of one attempt at a resource's work."""
@@ -67,12 +66,18 @@ class Workspace:
     @property
     def key_dir(self) -> Path:
         """The folder of keys, for this user only."""
-        folder = self.root / "keys"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        return self._made("keys")
 
     def lock(self, name: str) -> Path:
         """Return the path of a lock file, in a folder that exists."""
-        folder = self.root / "locks"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder / f"{name}.lock"
+        return self._made("locks") / f"{name}.lock"
+
+    def _made(self, name: str) -> Path:
+        folder = self._made_root() / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def _made_root(self) -> Path:
+        """Return the workspace's folder, made for this user only when it is first needed."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.root

@@ -31,7 +31,6 @@ def get_workspace(ctx: Context, request: Json) -> Json:
     offered = ctx.runtime.engine.capabilities()
     live = ctx.live_attempts()
     jobs = [attempt for attempt in live if attempt.kind != "Endpoint"]
-    ctx.workspace.root.mkdir(parents=True, exist_ok=True)
     return {
         "Workspace": str(ctx.workspace.root),
         "AccountId": ctx.settings.account_id,
