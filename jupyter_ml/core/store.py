@@ -17,28 +17,12 @@ import sqlalchemy as sa
 
 from jupyter_ml.contract.errors import MLError
 from jupyter_ml.core.migrations import SCHEMA, migrate, schema_version
+from jupyter_ml.core.mounts import NETWORK, file_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BUSY_TIMEOUT_S = 30.0
-_NETWORK = frozenset(
-    (
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "9p",
-        "afs",
-        "ceph",
-        "fuse.sshfs",
-        "lustre",
-        "beegfs",
-        "gpfs",
-        "glusterfs",
-    )
-)
 
 
 class StoreError(MLError):
@@ -76,7 +60,7 @@ class Store:
     def at(cls, path: Path) -> Store:
         """Return the SQLite store in the file `path`, made if it is missing."""
         kind = file_system(path.parent)
-        if kind in _NETWORK:
+        if kind in NETWORK:
             msg = (
                 f"{path.parent} is on a network file system ({kind}), where SQLite loses data. "
                 "Set JUPYTER_ML_WORKSPACE to a folder on a local disk."
@@ -131,18 +115,6 @@ class Store:
                 # Another process may have been faster.
                 if schema_version(connection) < SCHEMA:
                     migrate(connection)
-
-
-def file_system(folder: Path) -> str:
-    """Return the type of the file system that holds `folder`, or "" where it cannot be told."""
-    try:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
-    except OSError:
-        return ""
-    mounts = [(fields[1], fields[2]) for fields in map(str.split, lines)]
-    path = folder.resolve()
-    holding = [(len(point), kind) for point, kind in mounts if path.is_relative_to(point)]
-    return max(holding, default=(0, ""))[1]
 
 
 def _dumps(value: Any) -> str:
