@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import tarfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -74,25 +76,41 @@ def unpack(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(source) as archive:
-            for member in archive.getmembers():
-                _require_inside(member, source)
+            members = archive.getmembers()
+            links = {PurePosixPath(member.name) for member in members if member.issym()}
+            for member in members:
+                _require_inside(member, links, source)
             if hasattr(tarfile, "data_filter"):
                 archive.extractall(folder, filter="data")
-            else:
-                archive.extractall(folder)  # noqa: S202  (every name was checked above)
+            else:  # Python before 3.11.4
+                archive.extractall(folder, map(_disowned, members))  # noqa: S202  (all were checked)
     except tarfile.TarError as error:
         msg = f"{source} cannot be unpacked: {error}. Give a .tar.gz archive."
         raise BadArchive(msg) from None
 
 
-def _require_inside(member: tarfile.TarInfo, source: Path) -> None:
-    names = [member.name]
+def _require_inside(member: tarfile.TarInfo, links: set[PurePosixPath], source: Path) -> None:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or links.intersection(path.parents):
+        raise _leaving(source, member.name)
     if member.issym() or member.islnk():
-        names.append(member.linkname)
-    for name in names:
-        if name.startswith("/") or ".." in PurePosixPath(name).parts:
-            msg = f"{source} holds {name!r}, which leaves the folder; pack relative names only."
-            raise BadArchive(msg)
-    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+        base = path.parent if member.issym() else PurePosixPath()
+        target = PurePosixPath(posixpath.normpath(base / member.linkname))
+        if target.is_absolute() or ".." in target.parts:
+            raise _leaving(source, member.linkname)
+    elif not (member.isreg() or member.isdir()):
         msg = f"{source} holds {member.name!r}, which is neither file, folder nor link."
         raise BadArchive(msg)
+
+
+def _leaving(source: Path, name: str) -> BadArchive:
+    return BadArchive(
+        f"{source} holds {name!r}, which leaves the folder; pack relative names only."
+    )
+
+
+def _disowned(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return a member as the filter would leave it: this user's, with no special rights."""
+    member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
+    member.mode = (member.mode | 0o600) & 0o755
+    return member

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jupyter_ml.harness.archive import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +135,5 @@ def _unpack(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True)
     else:
-        target.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(source) as archive:
-            archive.extractall(target, filter="data")
+        unpack(source, target)
     (target / ".unpacked").touch()

@@ -263,11 +263,10 @@ def _is_parameter(name: str, text: str) -> bool:
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
     """Unpack a `.tar.gz` into a folder that lasts as long as the block."""
-    import tarfile  # noqa: PLC0415  (costs milliseconds at import)
+    from jupyter_ml.harness.archive import unpack  # noqa: PLC0415  (costs milliseconds at import)
 
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")
+        unpack(path, Path(folder))
         yield Path(folder)
 
 

@@ -42,6 +42,11 @@ def test_no_module_is_named_for_what_it_is_not():
     assert not named
 
 
+def test_archives_are_unpacked_in_one_place_which_trusts_none():
+    unpacking = [path for path in PACKAGE.rglob("*.py") if ".extractall(" in path.read_text()]
+    assert unpacking == [PACKAGE / "harness" / "archive.py"]
+
+
 def test_what_is_imported_is_declared_as_a_dependency():
     declared = _declared()
     undeclared = {
