@@ -5,6 +5,8 @@ import type { JobCard } from '../core/types';
 
 const SHORTEST_S = 10;
 const GROUPED_ABOVE = 3;
+/** Kept behind the bell only: a toast in progress would cover the corner as long as the job runs. */
+const SILENT = 0;
 
 interface ToastActions {
   open(name: string): void;
@@ -47,7 +49,7 @@ export class JobToasts {
       this.running.set(
         name,
         Notification.emit(`${name} is running`, 'in-progress', {
-          autoClose: 4000,
+          autoClose: SILENT,
           actions: this.openAction(name)
         })
       );
@@ -86,7 +88,7 @@ export class JobToasts {
     this.running.forEach(id => Notification.dismiss(id));
     this.running.clear();
     if (this.group === undefined || !Notification.manager.has(this.group)) {
-      this.group = Notification.emit(message, 'in-progress', { autoClose: 4000, actions });
+      this.group = Notification.emit(message, 'in-progress', { autoClose: SILENT, actions });
     } else {
       Notification.update({ id: this.group, message, type: 'in-progress', actions });
     }
