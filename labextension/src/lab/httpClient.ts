@@ -13,6 +13,7 @@ import type { Update } from '../core/types';
 import { Stream } from './stream';
 
 const POLL_MS = 2000;
+const POLL_FROM = 3;
 
 interface Subscription {
   operation: WatchName;
@@ -38,8 +39,10 @@ export class HttpClient implements DataClient {
       },
       onMessage: message => this.receive(message),
       onLost: failures => {
-        this.connection.set(failures < 3 ? (failures === 0 ? 'connecting' : 'offline') : 'polling');
-        if (failures >= 3) {
+        // Without a socket the polls know best whether the server answers at all.
+        if (failures < POLL_FROM) {
+          this.connection.set('offline');
+        } else {
           this.startPolling();
         }
       }
@@ -121,6 +124,9 @@ export class HttpClient implements DataClient {
               subscription,
               (await this.post(subscription.operation, request(subscription))) as Update
             );
+            if (this.connection.current() === 'offline') {
+              this.stream.hurry();
+            }
             this.connection.set('polling');
           } catch (error) {
             const problem = toServiceError(error);

@@ -49,7 +49,8 @@ export class Stream {
     }
   }
 
-  private hurry = (): void => {
+  /** Try again at once, because the server may be there again. */
+  hurry = (): void => {
     if (this.wanted && !this.socket && !document.hidden) {
       clearTimeout(this.timer);
       this.connect();
