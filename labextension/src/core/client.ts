@@ -7,7 +7,9 @@ export type Connection = 'connecting' | 'live' | 'polling' | 'offline';
 export class ServiceError extends Error {
   constructor(
     readonly code: string,
-    message: string
+    message: string,
+    /** What the model server itself answered, where it was the one that refused. */
+    readonly original?: { status: number; message: string }
   ) {
     super(message);
     this.name = 'ServiceError';
@@ -71,9 +73,13 @@ export function errorFromWire(error: unknown): ServiceError {
   const fields =
     typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : {};
   const message = fields['message'] ?? fields['Message'];
+  const [status, original] = [fields['OriginalStatusCode'], fields['OriginalMessage']];
   return new ServiceError(
     typeof fields['__type'] === 'string' ? fields['__type'] : 'InternalFailure',
-    typeof message === 'string' && message ? message : 'The service answered without a message.'
+    typeof message === 'string' && message ? message : 'The service answered without a message.',
+    typeof status === 'number' && typeof original === 'string' && original
+      ? { status, message: original }
+      : undefined
   );
 }
 

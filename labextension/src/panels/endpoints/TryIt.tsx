@@ -1,5 +1,5 @@
 import { useId, useMemo, useState, type KeyboardEvent } from 'react';
-import { toServiceError, type ServiceError } from '../../core/client';
+import { ServiceError, toServiceError } from '../../core/client';
 import { usePanel } from '../../core/context';
 import { bytes, milliseconds } from '../../core/format';
 import type { EndpointCard, RequestSchema } from '../../core/types';
@@ -40,6 +40,7 @@ export function TryIt({
   const [error, setError] = useState<ServiceError>();
   const body = edited ?? known.SampleRequest;
   const form = useMemo(() => sampleForm(known, body), [known, body]);
+  const refused = error?.original;
   const ready = card.EndpointStatus === 'InService' || card.EndpointStatus === 'Updating';
 
   const send = async (): Promise<void> => {
@@ -125,6 +126,11 @@ export function TryIt({
       <div className="jp-ml-try-response" aria-live="polite">
         <header>
           <h2>Response</h2>
+          {refused && (
+            <span className="jp-ml-badge" data-tone="bad">
+              {refused.status}
+            </span>
+          )}
           {answer && (
             <>
               <span className="jp-ml-badge" data-tone="ok">
@@ -138,7 +144,9 @@ export function TryIt({
             </>
           )}
         </header>
-        {error && <ErrorNotice error={error} />}
+        {error && (
+          <ErrorNotice error={refused ? new ServiceError(error.code, refused.message) : error} />
+        )}
         {answer && <pre tabIndex={0}>{pretty(answer.body)}</pre>}
         {!answer && !error && (
           <p className="jp-ml-try-empty">

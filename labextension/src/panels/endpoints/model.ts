@@ -87,12 +87,35 @@ function csvForm(schema: RequestSchema, body: string): SampleForm | undefined {
   };
 }
 
+/** One row of cells by column, and how to write other cells in its place. */
+interface JsonRow {
+  columns: string[];
+  cells: Cell[];
+  write(cells: Cell[]): string;
+}
+
+/** The types of the fields are those of the sample, whatever was typed meanwhile. */
 function jsonForm(schema: RequestSchema, body: string): SampleForm | undefined {
+  const row = jsonRow(schema, body);
+  if (!row) {
+    return undefined;
+  }
+  const sample = jsonRow(schema, schema.SampleRequest);
+  const known = sample?.columns.join('\n') === row.columns.join('\n') ? sample : row;
+  return {
+    columns: row.columns,
+    values: row.cells.map(cellText),
+    write: values =>
+      row.write(values.map((text, index) => cellValue(text, known.cells[index] ?? null)))
+  };
+}
+
+function jsonRow(schema: RequestSchema, body: string): JsonRow | undefined {
   const data = parse(body);
   const write = (wrap: (row: unknown) => unknown) => (row: unknown) =>
     JSON.stringify(wrap(row), null, 2);
   if (Array.isArray(data)) {
-    return rowForm(
+    return rowOf(
       schema,
       data[0],
       write(row => [row, ...data.slice(1)])
@@ -100,7 +123,7 @@ function jsonForm(schema: RequestSchema, body: string): SampleForm | undefined {
   }
   if (isRecord(data) && Array.isArray(data['instances'])) {
     const rows: unknown[] = data['instances'];
-    return rowForm(
+    return rowOf(
       schema,
       rows[0],
       write(row => ({ ...data, instances: [row, ...rows.slice(1)] }))
@@ -109,7 +132,7 @@ function jsonForm(schema: RequestSchema, body: string): SampleForm | undefined {
   if (isRecord(data) && Array.isArray(data['data']) && Array.isArray(data['columns'])) {
     const rows: unknown[] = data['data'];
     const named = { ...schema, Columns: data['columns'].map(name => ({ Name: String(name) })) };
-    return rowForm(
+    return rowOf(
       named,
       rows[0],
       write(row => ({ ...data, data: [row, ...rows.slice(1)] }))
@@ -118,37 +141,30 @@ function jsonForm(schema: RequestSchema, body: string): SampleForm | undefined {
   return undefined;
 }
 
-function rowForm(
+function rowOf(
   schema: RequestSchema,
   row: unknown,
   write: (row: unknown) => string
-): SampleForm | undefined {
+): JsonRow | undefined {
   if (Array.isArray(row) && row.every(isCell)) {
     const cells: Cell[] = row;
     const names = (schema.Columns ?? []).map(column => column.Name);
     return {
       columns:
         names.length === cells.length ? names : cells.map((_, index) => `column ${index + 1}`),
-      values: cells.map(cellText),
-      write: values => write(values.map((text, index) => cellValue(text, cells[index] ?? null)))
+      cells,
+      write
     };
   }
   if (isRecord(row)) {
-    const entries = Object.entries(row);
-    const cells = entries.map(([, value]) => value);
+    const columns = Object.keys(row);
+    const cells = Object.values(row);
     if (cells.every(isCell)) {
       return {
-        columns: entries.map(([name]) => name),
-        values: cells.map(cellText),
-        write: values =>
-          write(
-            Object.fromEntries(
-              entries.map(([name], index) => [
-                name,
-                cellValue(values[index] ?? '', cells[index] ?? null)
-              ])
-            )
-          )
+        columns,
+        cells,
+        write: next =>
+          write(Object.fromEntries(columns.map((name, index) => [name, next[index] ?? null])))
       };
     }
   }
