@@ -239,7 +239,8 @@ export interface LibraryCheck {
 }
 
 export interface SelfTest {
-  Passed: boolean;
+  /** Missing where nothing was known to send. */
+  Passed?: boolean;
   Milliseconds: number;
   Message?: string;
 }

@@ -2,6 +2,26 @@ import type { LibraryCheck, SelfTest } from '../../core/types';
 import { milliseconds } from '../../core/format';
 import { Section, StatusIcon } from '../../ui';
 
+/** A test without a verdict could not be run, which says nothing bad about the model. */
+function SelfTestResult({ test }: { test: SelfTest }): JSX.Element {
+  const { Passed: passed, Message: message = '' } = test;
+  if (passed) {
+    return (
+      <p className="jp-ml-check">
+        <StatusIcon tone="ok" />
+        Passed in {milliseconds(test.Milliseconds)}: {message}
+      </p>
+    );
+  }
+  const words = message || (passed === false ? 'failed' : 'not run');
+  return (
+    <p className="jp-ml-check">
+      <StatusIcon tone={passed === false ? 'bad' : 'stopped'} />
+      {words.charAt(0).toUpperCase() + words.slice(1)}
+    </p>
+  );
+}
+
 /** Whether the model is served by the libraries it was trained with, and whether it answered its own sample. */
 export function LibraryChecks({
   checks,
@@ -13,17 +33,7 @@ export function LibraryChecks({
   return (
     <div className="jp-ml-main">
       <Section title="Self-test">
-        {selfTest ? (
-          <p className="jp-ml-check">
-            <StatusIcon tone={selfTest.Passed ? 'ok' : 'bad'} />
-            {selfTest.Passed
-              ? `Passed: the sample was answered in ${milliseconds(selfTest.Milliseconds)}.`
-              : 'Failed.'}{' '}
-            {selfTest.Message}
-          </p>
-        ) : (
-          <p className="jp-ml-hint">Not run yet.</p>
-        )}
+        {selfTest ? <SelfTestResult test={selfTest} /> : <p className="jp-ml-hint">Not run yet.</p>}
       </Section>
       <Section title="Libraries">
         {checks.length ? (
