@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .conftest import ROOT
-from .test_lab import SLOW_MS, open_notebook, opened, row, run_all, show_sidebar, use_theme
+from .road import SLOW_MS, open_notebook, opened, row, run_all, show_sidebar, use_theme
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

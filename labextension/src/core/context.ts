@@ -20,8 +20,8 @@ export interface PanelHost {
   client: DataClient;
   memory: Memory;
   open(target: Target): void;
-  /** Put code into the notebook in front, where the host has one. */
-  insertCode?(code: string): void;
+  /** Put cells into the notebook in front, where the host has one. */
+  insertCells?(cells: string[]): void;
 }
 
 export function transientMemory(): Memory {

@@ -4,7 +4,7 @@ import type { PanelHost, Target } from '../core/context';
 import { Activity } from './activity';
 import { HttpClient } from './httpClient';
 import { KeptMemory } from './memory';
-import { insertCode, openTarget } from './navigation';
+import { insertCells, openTarget } from './navigation';
 import { IML } from './tokens';
 
 /** Fired on a panel inside a notebook output, which cannot reach JupyterLab's commands by itself. */
@@ -23,7 +23,7 @@ export const corePlugin: JupyterFrontEndPlugin<IML> = {
       client,
       memory,
       open: target => openTarget(app, target),
-      insertCode: code => void insertCode(app, code)
+      insertCells: cells => void insertCells(app, cells)
     };
     document.addEventListener(OPEN_EVENT, event => {
       if (event instanceof CustomEvent) {

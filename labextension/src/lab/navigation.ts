@@ -28,15 +28,27 @@ export function openTarget(app: JupyterFrontEnd, target: Target): void {
   void app.commands.execute(id, args);
 }
 
-/** A new cell below the active one of the notebook in front, holding the code. */
-export async function insertCode(app: JupyterFrontEnd, code: string): Promise<void> {
+/** What is waited for of a notebook that was just made. */
+interface Notebook {
+  revealed: Promise<void>;
+}
+
+/** New cells below the active one of the notebook in front, or in a notebook that is made for them. */
+export async function insertCells(app: JupyterFrontEnd, cells: string[]): Promise<void> {
   const { commands } = app;
-  if (
-    commands.hasCommand('notebook:insert-cell-below') &&
-    commands.isEnabled('notebook:insert-cell-below')
-  ) {
-    await commands.execute('notebook:insert-cell-below');
-    await commands.execute('notebook:replace-selection', { text: code });
-    await commands.execute('notebook:enter-edit-mode').catch(() => undefined);
+  let isEmpty = false;
+  if (!commands.isEnabled('notebook:insert-cell-below')) {
+    const kernelName = app.serviceManager.kernelspecs.specs?.default;
+    const made = (await commands.execute('notebook:create-new', { kernelName })) as Notebook | null;
+    await made?.revealed;
+    isEmpty = true;
   }
+  for (const code of cells) {
+    if (!isEmpty) {
+      await commands.execute('notebook:insert-cell-below');
+    }
+    isEmpty = false;
+    await commands.execute('notebook:replace-selection', { text: code });
+  }
+  await commands.execute('notebook:enter-edit-mode').catch(() => undefined);
 }

@@ -18,16 +18,13 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { toServiceError } from '../core/client';
 import type { Target } from '../core/context';
 import { isLive } from '../core/status';
+import { EXAMPLE_CELLS } from '../panels/training';
 import { CATEGORY, CommandIDs } from './commands';
 import { compareIcon, endpointIcon, mlIcon } from './icons';
 import { commandFor } from './navigation';
 import { PanelWidget, targetKey } from './PanelWidget';
 import { SidebarWidget } from './SidebarWidget';
 import { IML } from './tokens';
-
-const EXAMPLE = `%%ml train --name cancer -o model
-model = GradientBoostingClassifier(max_depth=depth).fit(train.drop(columns="target"), train["target"])
-ml.log(auc=roc_auc_score(test["target"], model.predict_proba(test.drop(columns="target"))[:, 1]))`;
 
 export const panelsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-ml:panels',
@@ -198,8 +195,8 @@ function addActionCommands(app: JupyterFrontEnd, ml: IML): void {
   });
   commands.addCommand(CommandIDs.insertExample, {
     label: 'Insert Training Example',
-    caption: 'A cell that trains in the background, below the active one',
-    execute: () => ml.host.insertCode?.(EXAMPLE)
+    caption: 'Cells that train in the background, below the active one',
+    execute: () => ml.host.insertCells?.(EXAMPLE_CELLS)
   });
 }
 

@@ -9,14 +9,16 @@ export function EmptyState({
   icon,
   title,
   text,
-  snippet
+  cells = []
 }: {
   icon: IconName;
   title: string;
   text: string;
-  snippet?: string;
+  /** Cells that show how to begin; the last is shown. */
+  cells?: string[];
 }): JSX.Element {
-  const { insertCode } = usePanel();
+  const { insertCells } = usePanel();
+  const snippet = cells.at(-1);
   return (
     <div className="jp-ml-empty">
       <span className="jp-ml-empty-icon">
@@ -25,9 +27,9 @@ export function EmptyState({
       <h3>{title}</h3>
       <p>{text}</p>
       {snippet && <Snippet code={snippet} />}
-      {snippet && insertCode && (
-        <Button icon="plus" onClick={() => insertCode(snippet)}>
-          Insert example cell
+      {snippet && insertCells && (
+        <Button icon="plus" onClick={() => insertCells(cells)}>
+          Insert {cells.length > 1 ? 'example cells' : 'example cell'}
         </Button>
       )}
     </div>

@@ -19,8 +19,9 @@ import {
 } from '../../ui';
 import { foldEndpoints } from './model';
 
-const EXAMPLE = `endpoint = ml.job("cancer").deploy("cancer")
-endpoint.predict(X.head())`;
+const EXAMPLE = `job = ml.job("iris")
+endpoint = job.deploy()
+endpoint.predict(X[:5])`;
 
 const NO_INPUT = {};
 const FILTER_FROM = 6;
@@ -69,7 +70,7 @@ function Endpoints({ endpoints }: { endpoints: EndpointCard[] }): JSX.Element {
         icon="server"
         title="No endpoints"
         text="Deploy the model of a finished job and it answers requests, also after the notebook is closed."
-        snippet={EXAMPLE}
+        cells={[EXAMPLE]}
       />
     );
   }

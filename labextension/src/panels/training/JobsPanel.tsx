@@ -13,12 +13,9 @@ import {
   Skeleton,
   useListKeys
 } from '../../ui';
+import { EXAMPLE_CELLS } from './example';
 import { JobRow } from './JobRow';
 import { filterJobs, foldJobs, groupOf, type JobGroup, type JobsState } from './model';
-
-const EXAMPLE = `%%ml train --name cancer -o model
-model = GradientBoostingClassifier().fit(X, y)
-ml.log(auc=roc_auc_score(y, model.predict_proba(X)[:, 1]))`;
 
 const GROUPS: { id: JobGroup; label: string }[] = [
   { id: 'all', label: 'All' },
@@ -97,8 +94,8 @@ function Jobs({ state }: { state: JobsState }): JSX.Element {
       <EmptyState
         icon="activity"
         title="No training jobs yet"
-        text="Put %%ml train on top of a cell and it runs beside the notebook, detached."
-        snippet={EXAMPLE}
+        text="After %load_ext jupyter_ml, a cell with %%ml train on top runs beside the notebook, detached."
+        cells={EXAMPLE_CELLS}
       />
     );
   }
