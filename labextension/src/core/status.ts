@@ -33,7 +33,10 @@ export function jobLook(job: JobCard): StatusLook {
   if (job.TrainingJobStatus === 'InProgress') {
     return { tone: 'running', label: job.SecondaryStatus || 'Running' };
   }
-  return jobStatusLook(job.TrainingJobStatus);
+  const look = jobStatusLook(job.TrainingJobStatus);
+  return job.SecondaryStatus === 'MaxRuntimeExceeded'
+    ? { ...look, label: 'Stopped at its time limit' }
+    : look;
 }
 
 export function jobStatusLook(status: JobStatus): StatusLook {
@@ -73,6 +76,9 @@ export function endpointLook(status: EndpointStatus): StatusLook {
       return assertNever(status);
   }
 }
+
+/** What is shown of something that is no longer there. */
+export const DELETED: StatusLook = { tone: 'stopped', label: 'Deleted' };
 
 /** Seconds that the job has run, up to now or its end. */
 export function runSeconds(job: JobCard, now: number): number | undefined {

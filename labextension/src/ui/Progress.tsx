@@ -11,7 +11,7 @@ export function progressText(progress: ProgressData): string {
   if (progress.Fraction !== undefined) {
     parts.push(percent(progress.Fraction));
   }
-  if (progress.EtaSeconds !== undefined) {
+  if (progress.EtaSeconds !== undefined && progress.Fraction !== 1) {
     parts.push(`${duration(progress.EtaSeconds)} left`);
   }
   return parts.join(' · ');

@@ -1,3 +1,4 @@
+import { progressText } from '../../src/ui';
 import { expect, test } from 'vitest';
 import {
   bytes,
@@ -56,4 +57,8 @@ test('sizes keep three digits', () => {
 test('times near the present are relative', () => {
   expect(relativeTime(100, 102)).toBe('just now');
   expect(relativeTime(100, 100 + 180)).toBe('3 min ago');
+});
+
+test('what is done has no time left', () => {
+  expect(progressText({ Current: 5, Total: 5, Fraction: 1, EtaSeconds: 0 })).toBe('5/5 · 100 %');
 });

@@ -1,7 +1,8 @@
 import { act, fireEvent, screen, within } from '@testing-library/react';
 import { expect, test } from 'vitest';
-import { ServiceError } from '../../src/core/client';
+import { errorFromWire, ServiceError } from '../../src/core/client';
 import { EndpointPage } from '../../src/panels/endpoints';
+import { LibraryChecks } from '../../src/panels/endpoints/LibraryChecks';
 import { ComparePage } from '../../src/panels/experiments';
 import { JobPage, JobsPanel } from '../../src/panels/training';
 import { JOB_UPDATE, JOBS_UPDATE, LOG_LINES, logUpdate } from '../gallery/data';
@@ -65,7 +66,7 @@ test('the filter narrows the list and / reaches it', () => {
 test('an empty workspace shows a snippet to copy', () => {
   const empty = { ...JOBS_UPDATE, Jobs: [] };
   mount(<JobsPanel />, new ScriptedClient({ WatchTrainingJobs: once(empty) }));
-  expect(screen.getByText(/%%ml train --name cancer/)).toBeTruthy();
+  expect(screen.getByText(/%%ml train --name iris/)).toBeTruthy();
 });
 
 test('an error names the cause and offers to try again', () => {
@@ -203,4 +204,93 @@ test('another baseline moves the deltas', async () => {
   expect(await screen.findByText('+0.0041')).toBeTruthy();
   fireEvent.click(screen.getAllByRole('button', { name: 'use as baseline' })[0] as HTMLElement);
   expect(screen.getByText('−0.0041')).toBeTruthy();
+});
+
+test('a deleted endpoint says so and offers nothing that needs it', () => {
+  const client = endpointClient();
+  mount(<EndpointPage name="cancer" />, client);
+  act(() =>
+    client.fail('WatchEndpoint', new ServiceError('ValidationException', 'Could not find it.'))
+  );
+  expect(screen.getByText('Deleted')).toBeTruthy();
+  expect(screen.getByText(/was deleted/)).toBeTruthy();
+  expect(screen.queryByRole('alert')).toBeNull();
+  expect(screen.queryByRole('button', { name: 'Delete' })).toBeNull();
+  expect(screen.queryByRole('button', { name: /Send/ })).toBeNull();
+});
+
+test('a deleted job keeps what was last seen and says that it is gone', () => {
+  const client = new ScriptedClient({ WatchTrainingJob: once(JOB_UPDATE) });
+  mount(<JobPage name="cancer-4" />, client);
+  act(() => client.fail('WatchTrainingJob', new ServiceError('ResourceNotFound', 'No such job.')));
+  expect(screen.getByText(/was deleted/)).toBeTruthy();
+  expect(screen.queryByRole('button', { name: 'Stop' })).toBeNull();
+  expect(screen.queryByRole('progressbar')).toBeNull();
+  expect(screen.getByRole('heading', { name: 'cancer-4' })).toBeTruthy();
+});
+
+test('what the model server refuses is shown with its status and without the envelope', async () => {
+  const client = endpointClient({
+    InvokeEndpoint: () => {
+      throw errorFromWire({
+        __type: 'ModelError',
+        message: 'Received client error (400) from primary with message "No column x.".',
+        OriginalStatusCode: 400,
+        OriginalMessage: 'No column x.'
+      });
+    }
+  });
+  mount(<EndpointPage name="cancer" />, client);
+  fireEvent.click(screen.getByRole('button', { name: /Send/ }));
+  expect((await screen.findByRole('alert')).textContent).toBe('No column x.');
+  expect(screen.getByText('400')).toBeTruthy();
+});
+
+test('a field keeps the type of the sample whatever was typed in between', async () => {
+  const client = endpointClient({
+    InvokeEndpoint: () => ({ Body: '{}', ContentType: 'application/json' })
+  });
+  mount(<EndpointPage name="cancer" />, client);
+  const field = screen.getByLabelText('mean radius');
+  fireEvent.change(field, { target: { value: 'abc' } });
+  fireEvent.change(field, { target: { value: '12' } });
+  fireEvent.click(screen.getByRole('button', { name: /Send/ }));
+  expect(await screen.findByText('{}')).toBeTruthy();
+  const { Body } = client.calls[0]?.input as { Body: string };
+  expect((JSON.parse(Body) as { data: unknown[][] }).data[0]?.[0]).toBe(12);
+});
+
+test('a self-test that could not run is no failure', () => {
+  const selfTest = { Milliseconds: 0, Message: 'not run: no sample row is known' };
+  mount(<LibraryChecks checks={[]} selfTest={selfTest} />, new ScriptedClient({}));
+  expect(screen.queryByText(/Failed/)).toBeNull();
+  expect(screen.getByText('Not run: no sample row is known')).toBeTruthy();
+});
+
+const ended = (status: string, changes = {}) =>
+  new ScriptedClient({
+    WatchTrainingJob: once({
+      ...JOB_UPDATE,
+      Series: [],
+      Progress: undefined,
+      Card: {
+        ...JOB_UPDATE.Card,
+        Objective: undefined,
+        Progress: undefined,
+        TrainingJobStatus: 'Stopped',
+        SecondaryStatus: status
+      },
+      TrainingJob: { ...JOB_UPDATE.TrainingJob, StoppingCondition: { MaxRuntimeInSeconds: 30 } },
+      ...changes
+    })
+  });
+
+test('a job that ran out of time says so, with the limit', () => {
+  mount(<JobPage name="cancer-4" />, ended('MaxRuntimeExceeded'));
+  expect(screen.getByText(/reached its time limit of 30 s/)).toBeTruthy();
+});
+
+test('a job that logged nothing says how it could have', () => {
+  mount(<JobPage name="cancer-4" />, ended('Stopped'));
+  expect(screen.getByText(/No metric was logged/)).toBeTruthy();
 });

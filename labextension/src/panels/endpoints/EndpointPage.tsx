@@ -2,7 +2,7 @@ import { useMemo, useState } from 'react';
 import { usePanel } from '../../core/context';
 import { clockTime, count, dateTime, milliseconds, relativeTime } from '../../core/format';
 import { useAction, useNow, useViewState, useWatch } from '../../core/hooks';
-import { endpointLook } from '../../core/status';
+import { DELETED, endpointLook } from '../../core/status';
 import type { Watches } from '../../core/operations';
 import type { EndpointCard, EndpointUpdate } from '../../core/types';
 import {
@@ -34,6 +34,9 @@ interface EndpointPageProps {
 export function EndpointPage({ name, snapshot, embedded = false }: EndpointPageProps): JSX.Element {
   const [input] = useState({ EndpointName: name });
   const { state, error, retry } = useWatch('WatchEndpoint', input, foldEndpoint, snapshot);
+  if (state?.card && error?.isNotFound) {
+    return <DeletedEndpoint card={state.card} embedded={embedded} />;
+  }
   return (
     <article
       className="jp-ml jp-ml-page"
@@ -47,6 +50,50 @@ export function EndpointPage({ name, snapshot, embedded = false }: EndpointPageP
       ) : (
         !error && <Skeleton rows={4} height={56} />
       )}
+    </article>
+  );
+}
+
+/** An endpoint that went while somebody looked, or that a saved notebook still shows. */
+function DeletedEndpoint({
+  card,
+  embedded
+}: {
+  card: EndpointCard;
+  embedded: boolean;
+}): JSX.Element {
+  const name = card.EndpointName;
+  return (
+    <article
+      className="jp-ml jp-ml-page"
+      data-embedded={embedded || undefined}
+      aria-label={`Endpoint ${name}`}
+    >
+      <Announcer message={`${name} deleted`} />
+      <header className="jp-ml-page-header">
+        <div className="jp-ml-page-title">
+          <h1>{name}</h1>
+          <StatusBadge look={DELETED} />
+        </div>
+        <p className="jp-ml-page-facts">
+          {card.ModelName && <span>{card.ModelName}</span>}
+          <span>
+            {count(card.Requests)} {card.Requests === 1 ? 'request' : 'requests'} answered
+          </span>
+        </p>
+        <p className="jp-ml-hint">
+          The endpoint was deleted and answers no more.
+          {card.ModelName && (
+            <>
+              {' '}
+              <code>
+                ml.job(&quot;{card.ModelName}&quot;).deploy(&quot;{name}&quot;)
+              </code>{' '}
+              brings it back.
+            </>
+          )}
+        </p>
+      </header>
     </article>
   );
 }

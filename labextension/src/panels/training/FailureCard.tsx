@@ -32,7 +32,7 @@ export function FailureCard({ failure, onLog }: { failure: Failure; onLog(): voi
       {culprit && failure.Source.length > 0 && (
         <SourceLines source={failure.Source} line={culprit.Line} />
       )}
-      {frames.length > 0 && (
+      {frames.length > (culprit && failure.Source.length > 0 ? 1 : 0) && (
         <ol className="jp-ml-frames" aria-label="Traceback, innermost last">
           {frames.map((frame, index) => (
             <FrameLine key={index} frame={frame} />

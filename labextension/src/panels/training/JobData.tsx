@@ -25,7 +25,9 @@ export function JobData({ inputs, artifacts, job }: JobDataProps): JSX.Element {
                 <th scope="col" className="jp-ml-number">
                   Size
                 </th>
-                <th scope="col">SHA-256</th>
+                <th scope="col" className="jp-ml-nowrap">
+                  SHA-256
+                </th>
               </tr>
             </thead>
             <tbody>
@@ -33,7 +35,7 @@ export function JobData({ inputs, artifacts, job }: JobDataProps): JSX.Element {
                 <tr key={input.Name}>
                   <th scope="row">{input.Name}</th>
                   <td>{input.Kind}</td>
-                  <td>{input.Detail ?? ''}</td>
+                  <td className="jp-ml-anywhere">{input.Detail ?? ''}</td>
                   <td className="jp-ml-number">
                     {input.Bytes === undefined ? '' : bytes(input.Bytes)}
                   </td>

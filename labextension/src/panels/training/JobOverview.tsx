@@ -35,17 +35,22 @@ export function JobOverview({ name, state, card, onLog }: JobOverviewProps): JSX
       <div className="jp-ml-main">
         <Tiles card={card} singles={singles} />
         {curves.length > 0 && <Curves groups={curves} start={card.TrainingStartTime} />}
-        {groups.length === 0 && isLive(card.TrainingJobStatus) && (
-          <p className="jp-ml-hint">
-            No metric yet. In the job, <code>ml.log(loss=…)</code> shows here within a second.
-          </p>
-        )}
+        {groups.length === 0 && <NoMetric live={isLive(card.TrainingJobStatus)} />}
         <LogTail name={name} onOpen={onLog} />
       </div>
       <aside className="jp-ml-rail" aria-label="Settings">
         <Rail state={state} />
       </aside>
     </div>
+  );
+}
+
+function NoMetric({ live }: { live: boolean }): JSX.Element {
+  return (
+    <p className="jp-ml-hint">
+      {live ? 'No metric yet.' : 'No metric was logged.'} In the job, <code>ml.log(loss=…)</code>{' '}
+      {live ? 'shows here within a second.' : 'draws a curve here.'}
+    </p>
   );
 }
 
@@ -171,7 +176,7 @@ function Rail({ state }: { state: JobState }): JSX.Element {
             label="Time"
             value={seconds}
             limit={limit}
-            text={`${elapsed(seconds)} of ${duration(limit)}`}
+            text={`${(card && isLive(card.TrainingJobStatus) ? elapsed : duration)(seconds)} of ${duration(limit)}`}
           />
         )}
         <Facts facts={settings} />

@@ -1,8 +1,8 @@
 import { useState } from 'react';
 import { usePanel } from '../../core/context';
 import { useAction, useNow, useViewState, useWatch } from '../../core/hooks';
-import { dateTime, elapsed, relativeTime } from '../../core/format';
-import { isLive, jobLook, runSeconds } from '../../core/status';
+import { dateTime, duration, elapsed, relativeTime } from '../../core/format';
+import { DELETED, isLive, jobLook, runSeconds } from '../../core/status';
 import type { JobCard, JobUpdate } from '../../core/types';
 import {
   Announcer,
@@ -10,6 +10,7 @@ import {
   ConnectionLine,
   CopyButton,
   ErrorNotice,
+  Notice,
   ProgressBar,
   progressText,
   Skeleton,
@@ -36,6 +37,7 @@ interface JobPageProps {
 export function JobPage({ name, snapshot, embedded = false }: JobPageProps): JSX.Element {
   const [input] = useState({ TrainingJobName: name });
   const { state, error, retry } = useWatch('WatchTrainingJob', input, foldJob, snapshot);
+  const gone = state?.card !== undefined && error?.isNotFound === true;
   return (
     <article
       className="jp-ml jp-ml-page"
@@ -43,9 +45,11 @@ export function JobPage({ name, snapshot, embedded = false }: JobPageProps): JSX
       aria-label={`Training job ${name}`}
     >
       <ConnectionLine />
-      {error && <ErrorNotice error={error} retry={retry} title={`${name} cannot be read.`} />}
+      {error && !gone && (
+        <ErrorNotice error={error} retry={retry} title={`${name} cannot be read.`} />
+      )}
       {state?.card ? (
-        <Job name={name} state={state} card={state.card} embedded={embedded} />
+        <Job name={name} state={state} card={state.card} embedded={embedded} gone={gone} />
       ) : (
         !error && <Skeleton rows={5} height={48} />
       )}
@@ -57,15 +61,17 @@ function Job({
   name,
   state,
   card,
-  embedded
+  embedded,
+  gone
 }: {
   name: string;
   state: JobState;
   card: JobCard;
   embedded: boolean;
+  gone: boolean;
 }): JSX.Element {
   const [tab, setTab] = useViewState<string>(`job:${name}:tab`, 'overview');
-  const live = isLive(card.TrainingJobStatus);
+  const live = !gone && isLive(card.TrainingJobStatus);
   const now = useNow(live);
   const failed = card.TrainingJobStatus === 'Failed';
   const tabs: Tab[] = [
@@ -80,8 +86,9 @@ function Job({
   ];
   return (
     <>
-      <Announcer message={`${name} ${jobLook(card).label}`} />
-      <JobHeader card={card} now={now} embedded={embedded} />
+      <Announcer message={`${name} ${gone ? DELETED.label : jobLook(card).label}`} />
+      <JobHeader card={card} now={now} embedded={embedded} gone={gone} />
+      <EndNote card={card} state={state} gone={gone} />
       {live && card.TrainingJobStatus === 'InProgress' && card.QueuePosition === undefined && (
         <div className="jp-ml-page-progress">
           <ProgressBar progress={state.progress} label={`Progress of ${name}`} />
@@ -108,14 +115,42 @@ function Job({
   );
 }
 
+/** Why a job is not what it looks like: it is gone, or its time was over. */
+function EndNote({
+  card,
+  state,
+  gone
+}: {
+  card: JobCard;
+  state: JobState;
+  gone: boolean;
+}): JSX.Element | null {
+  const limit = state.job?.StoppingCondition?.MaxRuntimeInSeconds;
+  if (gone) {
+    return <Notice tone="info">The job was deleted; this is what was last seen of it.</Notice>;
+  }
+  if (card.SecondaryStatus === 'MaxRuntimeExceeded') {
+    return (
+      <Notice tone="warn">
+        The job was stopped because it reached its time limit
+        {limit === undefined ? '' : ` of ${duration(limit)}`}. What it had saved is kept; give it
+        more with <code>--max-runtime 2h</code>.
+      </Notice>
+    );
+  }
+  return null;
+}
+
 function JobHeader({
   card,
   now,
-  embedded
+  embedded,
+  gone
 }: {
   card: JobCard;
   now: number;
   embedded: boolean;
+  gone: boolean;
 }): JSX.Element {
   const { client, open } = usePanel();
   const name = card.TrainingJobName;
@@ -128,10 +163,10 @@ function JobHeader({
     <header className="jp-ml-page-header">
       <div className="jp-ml-page-title">
         <h1>{name}</h1>
-        <StatusBadge look={jobLook(card)} />
+        <StatusBadge look={gone ? DELETED : jobLook(card)} />
         <CopyButton text={name} />
         <span className="jp-ml-spring" />
-        {card.TrainingJobStatus === 'InProgress' && (
+        {!gone && card.TrainingJobStatus === 'InProgress' && (
           <ConfirmButton
             label="Stop"
             confirm="Confirm stop"
@@ -149,7 +184,7 @@ function JobHeader({
           <span>
             {isLive(card.TrainingJobStatus)
               ? `running for ${elapsed(seconds)}`
-              : `took ${elapsed(seconds)}`}
+              : `took ${duration(seconds)}`}
           </span>
         )}
         {card.Attempt > 1 && <span>attempt {card.Attempt}</span>}

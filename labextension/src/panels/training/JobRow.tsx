@@ -1,4 +1,4 @@
-import { delta, elapsed, metric, relativeTime, dateTime } from '../../core/format';
+import { delta, duration, elapsed, metric, relativeTime, dateTime } from '../../core/format';
 import { jobLook, runSeconds } from '../../core/status';
 import type { JobCard } from '../../core/types';
 import { ConfirmButton, ProgressBar, progressText, Sparkline, StatusIcon } from '../../ui';
@@ -72,7 +72,7 @@ export function JobRow(props: JobRowProps): JSX.Element {
         )}
       </div>
       <div role="gridcell" className="jp-ml-row-duration">
-        {seconds === undefined ? '' : elapsed(seconds)}
+        {seconds === undefined ? '' : live ? elapsed(seconds) : duration(seconds)}
       </div>
       <div role="gridcell" className="jp-ml-row-started" title={dateTime(job.CreationTime)}>
         {relativeTime(job.CreationTime, now)}

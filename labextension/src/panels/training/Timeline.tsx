@@ -1,4 +1,4 @@
-import { clockTime, duration, elapsed } from '../../core/format';
+import { clockTime, duration, elapsed, words } from '../../core/format';
 import { isLive, jobStatusLook } from '../../core/status';
 import type { JobCard, Transition } from '../../core/types';
 import { StatusIcon } from '../../ui';
@@ -32,7 +32,7 @@ export function Timeline({ card, transitions, now }: TimelineProps): JSX.Element
             title={[clockTime(step.StartTime), step.StatusMessage].filter(Boolean).join(' · ')}
           >
             <StatusIcon tone={tone} size={12} />
-            <span className="jp-ml-timeline-name">{step.Status}</span>
+            <span className="jp-ml-timeline-name">{words(step.Status)}</span>
             <small>
               {ended
                 ? clockTime(step.StartTime)
