@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.credentials import CREDENTIAL
+from jupyter_ml.core.credentials import has_credential, is_secret_name, without_secrets
 from jupyter_ml.core.tables import events
 
 if TYPE_CHECKING:
@@ -26,12 +25,7 @@ API_CALL = "AwsApiCall"
 SERVICE_EVENT = "AwsServiceEvent"
 REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _GENESIS = "0" * 64
-_SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)|secret|token|api_?key|access_?key|credential|private_?key|authorization",
-    re.IGNORECASE,
-)
-# Names that hold such a word and carry no secret.
-_HARMLESS = re.compile(r"NextToken|ClientRequestToken|ClientToken|max_?tokens|n_?tokens|Cursor")
+_PAIRS = ({"Name", "Value"}, {"Key", "Value"})
 _LONGEST = 2048
 
 
@@ -56,26 +50,32 @@ _COLUMNS = [events.c[name] for name in Event.__dataclass_fields__]
 def redact(value: Any, name: str = "") -> Any:
     """Return `value` without secrets and without texts longer than 2048 characters.
 
-    A member is secret by its name (`password`, `api_key`, ...) or by its looks (a private
-    key, a well-known key prefix).
+    A text is secret by the name of its member, or of one around it (`password`, `api_key`, ...),
+    or by its looks (a private key, a well-known key prefix).
     """
     if isinstance(value, dict):
-        return {key: redact(item, str(key)) for key, item in value.items()}
+        named = value.get("Name") or value.get("Key")
+        if isinstance(named, str) and set(value) in _PAIRS and is_secret_name(named):
+            return {**value, "Value": redact(value["Value"], named)}
+        return {
+            key: redact(item, name if is_secret_name(name) else str(key))
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [redact(item, name) for item in value]
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     if isinstance(value, str):
-        if looks_secret(name, value):
-            return REDACTED
-        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}... ({len(value)} in all)"
+        shown = hidden(name, value)
+        return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... ({len(shown)} in all)"
     return value
 
 
-def looks_secret(name: str, value: str = "") -> bool:
-    """Return whether a name or a text looks like a secret."""
-    named = _SECRET_NAME.search(name) and not _HARMLESS.search(name)
-    return bool(named or CREDENTIAL.search(value))
+def hidden(name: str, text: str) -> str:
+    """Return the text of a member, without what is secret by the member's name or by its looks."""
+    if is_secret_name(name) or has_credential(text):
+        return REDACTED
+    return without_secrets(text, REDACTED)
 
 
 class EventLog:

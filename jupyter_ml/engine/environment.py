@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jupyter_ml.core.credentials import is_secret_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,10 +17,6 @@ MARKER = "JUPYTER_ML_JOB"
 """Holds the attempt's token in every process of an attempt, so that strays can be found."""
 
 _OWN = re.compile(r"JUPYTER_ML_(JOB|ATTEMPT_DIR|MEMBERS?|RUN_DIR|LISTEN_FD)$")
-_CREDENTIAL = re.compile(
-    r"^AWS_|TOKEN|SECRET|PASSW(OR)?D|PASSPHRASE|CREDENTIAL|(API|ACCESS|PRIVATE|ACCOUNT)_?KEY",
-    re.IGNORECASE,
-)
 _URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 _OF_A_KERNEL = frozenset({"CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "MPLBACKEND"})
 THREAD_VARIABLES = (
@@ -48,7 +46,7 @@ def inheritable(environ: Mapping[str, str]) -> dict[str, str]:
 def _may_pass(name: str, value: str) -> bool:
     if name == "PYTHONDONTWRITEBYTECODE" or name in _OF_A_KERNEL or name.startswith("JPY_"):
         return False
-    if _OWN.match(name) or _CREDENTIAL.search(name):
+    if _OWN.match(name) or name.startswith("AWS_") or is_secret_name(name):
         return False
     return name.lower().endswith("_proxy") or not _URL_WITH_PASSWORD.search(value)
 

@@ -175,3 +175,27 @@ def test_a_token_that_came_with_another_request_is_refused(call: Call) -> None:
 @pytest.mark.parametrize("value", ["glpat-" + "a" * 20, "postgresql://me:hunter2@host/db"])
 def test_the_event_log_hides_what_looks_like_a_key_or_a_password(value: str) -> None:
     assert redact({"Environment": {"ADDRESS": value}}) == {"Environment": {"ADDRESS": REDACTED}}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"HyperParameters": {"clientSecret": "HUNTER", "config": '{"password": "HUNTER"}'}},
+        {"Environment": {"PGPASSWORD": "HUNTER"}},
+        {"Tags": [{"Key": "api-key", "Value": "HUNTER"}]},
+        {"Environment": [{"Name": "DB_PASSWORD", "Value": "HUNTER"}]},
+        {"Credentials": {"User": "HUNTER", "Values": ["HUNTER"]}},
+    ],
+)
+def test_the_event_log_hides_secrets_in_whatever_shape_they_come(request_: dict[str, Any]) -> None:
+    assert "HUNTER" not in str(redact(request_))
+
+
+def test_the_event_log_shows_what_is_no_secret() -> None:
+    request_ = {
+        "NextToken": "abc",
+        "ClientRequestToken": "t" * 36,
+        "HyperParameters": {"max_tokens": "512", "eos_token": "</s>", "note": 'depth = "3"'},
+        "Tags": [{"Key": "team", "Value": "red"}],
+    }
+    assert redact(request_) == request_

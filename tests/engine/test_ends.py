@@ -121,6 +121,8 @@ def test_a_program_that_is_not_there_is_named(bench):
 def test_credentials_of_the_submitter_do_not_reach_the_job(bench, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("MY_API_TOKEN", "hush")
+    monkeypatch.setenv("clientSecret", "hush")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("KEPT", "yes")
     ref = bench.start("import os; print(dict(os.environ))", env={"GIVEN_TOKEN": "mine"})
@@ -128,6 +130,7 @@ def test_credentials_of_the_submitter_do_not_reach_the_job(bench, monkeypatch):
     log = bench.log(ref)
     assert "hush" not in log
     assert "PYTHONDONTWRITEBYTECODE" not in log
+    assert "'TOKENIZERS_PARALLELISM': 'false'" in log
     assert "KEPT" in log
     assert "GIVEN_TOKEN" in log
 

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_ml.contract.errors import ResourceNotFound, ServiceError
-from jupyter_ml.core.events import REDACTED, looks_secret
+from jupyter_ml.core.events import hidden
 from jupyter_ml.core.operations import on
 from jupyter_ml.core.provenance import read_provenance
 from jupyter_ml.services.experiments import membership
@@ -103,7 +103,7 @@ def parameters_of(job: Json, origin: Json) -> Json:
     parameters = {name: _parameter(text) for name, text in numbers_in(origin).items()}
     for name, text in job.get("HyperParameters", {}).items():
         if not name.startswith("sagemaker_"):
-            parameters[name] = _parameter(REDACTED if looks_secret(name, text) else text)
+            parameters[name] = _parameter(hidden(name, text))
     resources = job.get("ResourceConfig", {})
     machine = {
         "ImageUri": job.get("AlgorithmSpecification", {}).get("TrainingImage"),

@@ -6,7 +6,6 @@ import asyncio
 import json
 import linecache
 import sys
-import tarfile
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from jupyter_ml.core import values
+from jupyter_ml.harness.archive import unpack
 from jupyter_ml.serving.config import ServeConfig
 from jupyter_ml.serving.loading import load
 from jupyter_ml.toolkit.tables import request_body
@@ -93,8 +93,7 @@ def served(
 ) -> list[Reply]:
     """Return a model server's replies to these requests."""
     folder = harness.folder / "served"
-    with tarfile.open(harness.attempt / "out" / "model.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+    unpack(harness.attempt / "out" / "model.tar.gz", folder)
 
     async def run() -> list[Reply]:
         config = ServeConfig(folder, "e", "v", folder, "token", timeout_s=30)
