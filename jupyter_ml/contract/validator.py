@@ -253,13 +253,14 @@ def _timestamp_check(_shape: Shape) -> Check:
 
 
 def _check_timestamp(value: Any, path: str, violations: list[str]) -> Any:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
     try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            datetime.fromtimestamp(value, UTC)  # refuses what no client could read back
+            return value
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         in_utc = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return in_utc.timestamp()
-    except (AttributeError, TypeError, ValueError, OverflowError):
+    except (AttributeError, TypeError, ValueError, OverflowError, OSError):
         text = "Member must be a time: epoch seconds, ISO 8601 text or a datetime"
         violations.append(_says(_shown(value), path, text))
         return value
