@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BUSY_TIMEOUT_S = 30.0
+_WAL_PAUSE_S = 0.01
 
 
 class StoreError(MLError):
@@ -124,12 +127,24 @@ def _dumps(value: Any) -> str:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # pysqlite would begin transactions by itself, and too late; `_begin_sqlite` does it.
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
+    connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}").close()
+    _enter_wal(connection)
+    connection.execute("PRAGMA synchronous=NORMAL").close()
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    # Where two make a database at once, each holds what the other needs: SQLite then refuses one
+    # of them at once, whatever its time-out.
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

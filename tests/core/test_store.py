@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_ml.core import store as store_module
+from jupyter_ml.core.migrations import SCHEMA, schema_version
 from jupyter_ml.core.store import Store, StoreError
+from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,17 @@ for _ in range(50):
         count = connection.exec_driver_sql("SELECT version FROM schema_version").scalar_one()
         number = connection.exec_driver_sql("SELECT count(*) FROM tags").scalar_one()
         connection.exec_driver_sql(f"INSERT INTO tags VALUES ('arn', '{number}', '')")
+"""
+
+OPENER = """
+import os, sys
+from pathlib import Path
+from jupyter_ml.core.store import Store
+folder = Path(sys.argv[1])
+(folder / str(os.getpid())).touch()
+sys.stdin.read(1)
+for number in range(25):
+    Store.at(folder / f"{number}.db").close()
 """
 
 
@@ -64,3 +77,17 @@ def test_a_transaction_that_fails_is_rolled_back(tmp_path: Path) -> None:
         fail()
     with store.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM tags").scalar_one() == 0
+
+
+def test_new_databases_may_be_opened_by_many_processes_at_once(tmp_path: Path) -> None:
+    openers = [
+        subprocess.Popen([sys.executable, "-c", OPENER, tmp_path], stdin=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    eventually(lambda: len(list(tmp_path.iterdir())) == len(openers), 60)
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.close()
+    assert [opener.wait(60) for opener in openers] == [0] * len(openers)
+    with Store.at(tmp_path / "0.db").read() as connection:
+        assert schema_version(connection) == SCHEMA
