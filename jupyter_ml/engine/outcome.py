@@ -95,8 +95,7 @@ def _failure(
         return Outcome("Failed", "OutOfMemory", f"{message}, and was killed by the watchdog.")
     if kills := member.oom_kills():
         message = (
-            f"{who} reached its limit of {limit} MiB, and the kernel killed "
-            f"{kills} of its processes."
+            f"{who} reached its limit, {memory}, and the kernel killed {kills} of its processes."
         )
         return Outcome("Failed", "OutOfMemory", _and(message, told))
     if told.get("ExceptionType") == "MemoryError" and member.limits.data_bytes is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import faulthandler
 import os
 import sys
 import types
@@ -34,6 +35,7 @@ def run_as_main(
     cell
         The file that holds a cell's text, where a cell is run.
     """
+    faulthandler.enable()  # what crashes in C still says in the log where it was
     main = types.ModuleType("__main__")
     main.__dict__.update(__file__=str(program), __builtins__=builtins)
     sys.modules["__main__"] = main

@@ -45,8 +45,8 @@ def failure_of(error: BaseException, root: Path, cell: Path | None = None) -> di
     Returns
     -------
     dict
-        `Reason`, `Message`, `ExceptionType`, `Frames` (innermost last) and `Source`, the lines
-        around the innermost one that is the user's.
+        `Reason`, `Message`, `ExceptionType`, `Frames` (innermost last), `Source`, the lines
+        around the innermost one that is the user's, and in words the `Place` of that line.
     """
     frames = [
         (frame.filename, frame.lineno or 0, frame.name)
@@ -61,6 +61,7 @@ def failure_of(error: BaseException, root: Path, cell: Path | None = None) -> di
         "ExceptionType": type(error).__name__,
         "Frames": [_frame(*frame, root=root, cell=cell) for frame in frames],
         "Source": _source(*theirs[-1][:2]) if theirs else [],
+        "Place": _place(*theirs[-1][:2], root=root, cell=cell) if theirs else None,
     }
 
 
@@ -88,6 +89,12 @@ def _shown(file: str, root: Path) -> str:
     return file
 
 
+def _place(file: str, line: int, *, root: Path, cell: Path | None) -> str:
+    if cell is not None and Path(file) == cell:
+        return f"line {line} of the cell"
+    return f"{_shown(file, root)}, line {line}"
+
+
 def _source(file: str, line: int) -> list[dict[str, Any]]:
     lines = linecache.getlines(file)
     first = max(1, line - _AROUND)
@@ -108,4 +115,6 @@ def _reason(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     if hasattr(error, "failure_reason"):
         return str(error)
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg}"  # without the source, which is beside it
     return "".join(traceback.format_exception_only(type(error), error)).strip()

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 _TAIL_LINES = 40
 _TAIL_BYTES = 16 * 1024
 _MOST_REASON = 1024
-_LOST = frozenset({"SupervisorLost", "HostRestarted", "Interrupted"})
+_LOST = frozenset({"SupervisorLost", "HostRestarted", "FolderDeleted", "Interrupted"})
 _MISSING_MODULE = re.compile(r"No module named '([^'.]+)")
 _MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 _MISSING_FILE = re.compile(r"No such file or directory: '(?!/)([^']+)'")
@@ -48,6 +48,7 @@ def failure_of(ctx: Context, attempt: Attempt, verdict: Json) -> Json:
         "Message": verdict.get("message") or told.get("Message") or "",
         "Frames": told.get("Frames", []),
         "Source": told.get("Source", []),
+        "Place": told.get("Place"),
         "LogTail": _log_tail(ctx, attempt, rank),
         "ExceptionType": told.get("ExceptionType"),
         "ExitCode": told.get("ExitCode", member.get("exit_code")),
@@ -62,8 +63,13 @@ def failure_of(ctx: Context, attempt: Attempt, verdict: Json) -> Json:
 
 
 def reason_text(failure: Json) -> str:
-    """Return FailureReason: the class of the failure and what happened."""
-    return f"{failure['Reason']}: {failure['Message']}"[:_MOST_REASON]
+    """Return FailureReason: the class of the failure, what happened and in which line."""
+    first, newline, rest = f"{failure['Reason']}: {failure['Message']}".partition("\n")
+    if place := failure.get("Place"):
+        room = _MOST_REASON - len(place) - len(" ().")
+        stop = "." if first.endswith(".") else ""
+        first = f"{first.removesuffix('.')[:room]} ({place}){stop}"
+    return f"{first}{newline}{rest}"[:_MOST_REASON]
 
 
 def _log_tail(ctx: Context, attempt: Attempt, rank: int) -> list[str]:

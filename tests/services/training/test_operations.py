@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
 import tarfile
 from typing import TYPE_CHECKING, Any
@@ -146,7 +147,7 @@ def test_a_failure_is_told_with_its_line_log_and_advice(jobs: Jobs) -> None:
     assert job["TrainingJobStatus"] == "Failed"
     assert job["SecondaryStatus"] == "Failed"
     assert job["FailureReason"] == (
-        "AlgorithmError: ModuleNotFoundError: No module named 'no_such_module'"
+        "AlgorithmError: ModuleNotFoundError: No module named 'no_such_module' (train.py, line 3)"
     )
     failure = jobs.watch("job-1")["Failure"]
     assert failure["ExceptionType"] == "ModuleNotFoundError"
@@ -158,7 +159,9 @@ def test_a_failure_is_told_with_its_line_log_and_advice(jobs: Jobs) -> None:
 
 def test_an_exit_code_is_told(jobs: Jobs) -> None:
     job = jobs.run("job-1", "import sys; sys.exit(3)")
-    assert job["FailureReason"] == "AlgorithmError: The program ended itself with exit code 3."
+    assert job["FailureReason"] == (
+        "AlgorithmError: The program ended itself with exit code 3 (train.py, line 1)."
+    )
 
 
 def test_a_signal_is_told(jobs: Jobs) -> None:
@@ -176,7 +179,7 @@ def test_too_much_memory_is_told_with_peak_limit_and_a_larger_type(jobs: Jobs) -
         ResourceConfig={"InstanceType": "ml.tiny", "InstanceCount": 1, "VolumeSizeInGB": 1},
     )
     assert job["FailureReason"].startswith("OutOfMemory: "), job["FailureReason"]
-    assert "256 MiB" in job["FailureReason"]
+    assert re.search(r"peak memory \d+ MiB of the 256 MiB allowed", job["FailureReason"])
     failure = jobs.watch("job-1")["Failure"]
     assert failure["MemoryLimitMb"] == 256
     assert failure["PeakMemoryMb"] > 100
@@ -522,7 +525,9 @@ def test_a_cell_runs_as_a_job_with_its_variables_and_origin(jobs: Jobs) -> None:
         },
     )
     job = jobs.wait("cell-1")
-    assert job["FailureReason"] == "AlgorithmError: ZeroDivisionError: division by zero"
+    assert job["FailureReason"] == (
+        "AlgorithmError: ZeroDivisionError: division by zero (line 2 of the cell)"
+    )
     watched = jobs.watch("cell-1")
     (frame,) = watched["Failure"]["Frames"]
     assert (frame["File"], frame["Line"], frame["InCell"]) == ("cell.py", 2, True)

@@ -102,6 +102,14 @@ def test_the_way_a_program_ends_is_told(
     assert message in harness.failure["Message"]
 
 
+def test_a_crash_in_c_shows_the_line_in_the_log(harness: HarnessRun) -> None:
+    code, output = harness.run(
+        "import ctypes\n\n\ndef read():\n    ctypes.string_at(0)\n\n\nread()\n"
+    )
+    assert code == 139
+    assert 'train.py", line 5 in read' in output
+
+
 def test_a_text_in_the_failure_file_is_the_message(harness: HarnessRun) -> None:
     harness.run(
         "import os, pathlib\n"
