@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _RESERVED_PREFIX = "sagemaker_"
 _RESERVED = frozenset({"_tuning_objective_metric"})
 _LOG_LEVEL_INFO = 20
+_FIRST_PORT, _PORTS = 20_000, 12_000
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Facts:
         The content of the files of these names.
     program
         The script, relative to the code folder; `None` for a built-in algorithm.
+    main_port
+        Port at which the first member may listen for the others.
     """
 
     job_name: str
@@ -39,6 +43,7 @@ class Facts:
     input_data_config: Mapping[str, Any]
     cpus: int
     gpus: int
+    main_port: int
     program: str | None = None
     source_uri: str = ""
     framework: str = ""
@@ -67,10 +72,20 @@ def arguments(values: Mapping[str, Any]) -> list[str]:
     return flags
 
 
+def main_port(token: str) -> int:
+    """Return a port for the members of an attempt to meet at, the same for all of them.
+
+    It is below those that the kernel gives to connections, and another one for another attempt:
+    all jobs share this machine.
+    """
+    return _FIRST_PORT + zlib.crc32(token.encode()) % _PORTS
+
+
 def variables(layout: Layout, facts: Facts) -> dict[str, str]:
     """Return the `SM_*` variables, those of SageMaker's container, and the job's own."""
     training = _training_environment(layout, facts)
     named = {f"SM_{name.upper()}": _text(value) for name, value in _named(training).items()}
+    named.update(_of_newer_sdks(layout, facts))
     named["SM_TRAINING_ENV"] = _text(training)
     named["SM_USER_ARGS"] = _text(arguments(training["hyperparameters"]))
     for name, value in training["hyperparameters"].items():
@@ -133,6 +148,22 @@ def _training_environment(layout: Layout, facts: Facts) -> dict[str, Any]:
         "output_intermediate_dir": str(layout.output / "intermediate"),
         "resource_config": resources,
         "user_entry_point": facts.program or "",
+    }
+
+
+def _of_newer_sdks(layout: Layout, facts: Facts) -> dict[str, str]:
+    """Return what version 3 of the SageMaker SDK gives scripts beyond the training toolkit."""
+    hosts = facts.resource_config["hosts"]
+    return {
+        "SM_INPUT_DATA_DIR": str(layout.data),
+        "SM_OUTPUT_FAILURE": str(layout.output / "failure"),
+        "SM_SOURCE_DIR": str(layout.code),
+        "SM_ENTRY_SCRIPT": facts.program or "",
+        "SM_HOST_COUNT": str(len(hosts)),
+        "SM_CURRENT_HOST_RANK": str(hosts.index(facts.resource_config["current_host"])),
+        # the name of the first host resolves in SageMaker's network alone
+        "SM_MASTER_ADDR": "127.0.0.1",
+        "SM_MASTER_PORT": str(facts.main_port),
     }
 
 

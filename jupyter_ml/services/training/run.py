@@ -159,6 +159,7 @@ class Harness:
             input_data_config=inputs,
             cpus=self.job["cpus"],
             gpus=self.job["gpus"],
+            main_port=environment.main_port(os.environ.get("JUPYTER_ML_TOKEN", "")),
             program=self.job["program"],
             source_uri=self.job["source_uri"],
             extra=self.job["environment"],
@@ -215,7 +216,8 @@ class Harness:
         told = self.layout.output / "failure"
         if told.is_file():
             text = told.read_text(encoding="utf-8", errors="replace")[:_FAILURE_CHARACTERS]
-            failure["Message"] = text.strip() or failure["Message"]
+            if text.strip():
+                failure.update(Message=text.strip(), Place=None)
         self._publish_failure(failure)
 
     def _refuse(self, message: str) -> None:
