@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from jupyter_ml.contract.errors import ServiceError
 from jupyter_ml.core.attempts import ENDED, QUEUED, RUNNING, STARTING, Attempt, Attempts
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.locks import try_lock
@@ -121,10 +122,17 @@ class Pass:
         observation: Observation = self._ctx.observe(attempt)
         if observation.state in ("ended", "lost"):
             self._end(attempt, observation)
+        elif observation.state == "absent" and self._had_begun(attempt):
+            self._end(attempt, replace(observation, state="lost", lost_reason="FolderDeleted"))
         elif observation.state == "absent":
             self._submit(attempt)
         else:
             self._note_progress(attempt, observation)
+
+    def _had_begun(self, attempt: Attempt) -> bool:
+        if attempt.state == RUNNING:
+            return True
+        return attempt.handle is not None and not self._ctx.ref(attempt).directory.exists()
 
     def _note_progress(self, attempt: Attempt, observation: Observation) -> None:
         changes: Json = {}
@@ -159,7 +167,7 @@ class Pass:
         for path, uri in Work.from_json(attempt.work).outputs:
             try:
                 self._runtime.workspace.artifacts.publish(directory / path, uri)
-            except OSError as error:
+            except (OSError, ServiceError) as error:
                 # It would fail again and again, and hold up the work of all others.
                 message = f"{uri} could not be written ({error}); it is kept as {directory / path}."
                 if verdict["state"] != "Completed":
@@ -313,6 +321,7 @@ def _verdict(observation: Observation) -> Json:
         return asdict(observation.verdict)
     messages = {
         "HostRestarted": "The machine was restarted while it ran.",
+        "FolderDeleted": "Its folder was deleted while it ran.",
         "SupervisorLost": "Its supervisor was killed from outside, and the work with it.",
     }
     reason = str(observation.lost_reason)

@@ -71,8 +71,14 @@ class Artifacts:
         raise ValidationException(msg)
 
     def exists(self, location: str | Path) -> bool:
-        """Return whether there is an object, or anything below this prefix."""
-        return self.resolve(location).exists()
+        """Return whether there is an object, or anything below this prefix.
+
+        There is nothing in a bucket that is not in this workspace, or not any more.
+        """
+        try:
+            return self.resolve(location).exists()
+        except ValidationException:
+            return False
 
     def put_file(self, path: Path, location: str) -> str:
         """Copy a file to a location; return the location."""

@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from jupyter_ml.engine import tree
+from jupyter_ml.engine import identity, tree
 
 if TYPE_CHECKING:
     import resource
@@ -21,11 +21,19 @@ _MIB = 1 << 20
 
 
 class Gauge:
-    """What lives below this process, and what it used."""
+    """What lives below this process, and what it used.
+
+    Attributes
+    ----------
+    unmarked
+        Identities of processes that cleaned their environment, as they were seen last: nothing
+        else leads to them when this process is gone.
+    """
 
     def __init__(self, marker: str, members: Sequence[Member]) -> None:
         self._marker = marker
         self._members = members
+        self.unmarked: list[str] = []
         self._owners: dict[int, Member] = {}
         self._before = (time.monotonic(), 0.0)
 
@@ -33,6 +41,8 @@ class Gauge:
         """Return the living processes of some members, by default of all."""
         known = {member.pid: member.rank for member in self._members if member.pid is not None}
         found = tree.descendants(os.getpid(), self._marker, known)
+        strays = (identity.identify(each.pid) for each in found if not each.is_marked)
+        self.unmarked = sorted(filter(None, strays))
         last = len(self._members) - 1
         self._owners = {each.pid: self._members[min(each.rank, last)] for each in found}
         return found if ranks is None else [each for each in found if each.rank in ranks]

@@ -154,10 +154,12 @@ class LocalEngine:
 
     def sweep(self, ref: AttemptRef) -> int:
         """End what a lost attempt left behind; see `Engine.sweep`."""
-        if self.observe(ref).state not in ("lost", "ended"):
+        if self.observe(ref).state not in ("lost", "ended", "absent"):
             return 0
         ended = tree.end_all(ref.token)
-        for group in (read_json(ref.directory / "shim.json") or {}).get("groups", []):
+        shim = read_json(ref.directory / "shim.json") or {}
+        ended += sum(identity.send(who, (signal.SIGKILL,)) for who in shim.get("unmarked", []))
+        for group in shim.get("groups", []):
             limits.remove_group(group)
         return ended
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jupyter_ml.engine.work import Work
 
 State = Literal["absent", "starting", "running", "stalled", "ended", "lost"]
+LostReason = Literal["SupervisorLost", "HostRestarted", "FolderDeleted"]
 Outcome = Literal["Completed", "Failed", "Stopped", "Interrupted"]
 
 
@@ -104,7 +105,8 @@ class Observation:
     started_at, heartbeat_at
         Epoch seconds of the start of the work and of the last sign of life.
     lost_reason
-        "SupervisorLost" or "HostRestarted" when `state` is "lost".
+        Why, when `state` is "lost"; an engine says the first two, `tick` the third, when what
+        ran is "absent" all at once.
     resources
         The newest sample.
     peak_memory_mb
@@ -121,7 +123,7 @@ class Observation:
     verdict: Verdict | None = None
     started_at: float | None = None
     heartbeat_at: float | None = None
-    lost_reason: Literal["SupervisorLost", "HostRestarted"] | None = None
+    lost_reason: LostReason | None = None
     resources: Sample | None = None
     peak_memory_mb: float | None = None
     enforced: Mapping[str, str] = field(default_factory=dict)

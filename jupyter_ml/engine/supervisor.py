@@ -98,13 +98,17 @@ class Supervisor:
 
     def _lock(self) -> bool:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        descriptor = os.open(self._path("lock"), flags, 0o600)
+        self._lock_file = os.open(self._path("lock"), flags, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         # A supervisor that was here before and left no verdict was lost: the attempt is over.
         return not any(os.path.exists(self._path(name)) for name in ("verdict.json", "shim.json"))
+
+    def _is_deleted(self) -> bool:
+        # By the open file: a folder that cannot be reached may come back.
+        return os.fstat(self._lock_file).st_nlink == 0
 
     def _wake_on_signals(self) -> int:
         wake, writer = os.pipe()
@@ -168,6 +172,8 @@ class Supervisor:
                 beat_at = now + _HEARTBEAT_S
                 self._beat()
                 self._announce("running")
+                if self._is_deleted():
+                    self._end(Cause("interrupted", 0, "its folder was deleted"))
             if now >= sample_at:
                 sample_at = now + self._usage.period_s
                 self._usage.add(self._gauge.sample())
@@ -311,6 +317,7 @@ class Supervisor:
             "members": [member.pid for member in self._members],
             "enforced": self._provision.enforced if self._provision else {},
             "groups": self._provision.groups if self._provision else [],
+            "unmarked": self._gauge.unmarked,
             "restarts": self._restarts,
             "dropped": [member.log.dropped for member in self._members],
         }
@@ -342,6 +349,8 @@ class Supervisor:
             try:
                 write_json(self._path("verdict.json"), verdict, sync=True)
             except OSError:
+                if self._is_deleted():
+                    return  # nobody asks for the verdict any more
                 # A full disk must not lose the verdict: it is kept here until there is space.
                 self._beat()
                 time.sleep(_RETRY_S)

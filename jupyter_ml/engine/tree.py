@@ -24,12 +24,17 @@ _PATIENCE_S = 10.0
 
 
 class Process(NamedTuple):
-    """One living process of an attempt; `rank` is the member that it belongs to."""
+    """One living process of an attempt.
+
+    `rank` is the member that it belongs to; `is_marked` whether it still carries the marker, by
+    which it can be found when its supervisor is gone.
+    """
 
     pid: int
     rank: int
     cpu_s: float
     resident_bytes: int
+    is_marked: bool
 
 
 def adopt_orphans() -> None:
@@ -78,7 +83,8 @@ def descendants(root: int, marker: str, ranks: dict[int, int]) -> list[Process]:
         rank = ranks.get(pid, inherited)
         if rank < 0:
             rank = int(environ.get("JUPYTER_ML_MEMBER") or 0)
-        found.append(Process(pid, rank, sum(values[:4]) / _TICKS, values[4] * _PAGE))
+        cpu_s, resident_bytes = sum(values[:4]) / _TICKS, values[4] * _PAGE
+        found.append(Process(pid, rank, cpu_s, resident_bytes, MARKER in environ))
         pending += [(child, rank) for child in _children(pid)]
     return found
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_ml.engine import identity
 from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def test_a_job_that_fails_says_how(desk: Desk, name: str) -> None:
             "train.py",
             expected["line"],
         )
+        assert f"(train.py, line {expected['line']})" in job["FailureReason"].splitlines()[0]
     for word in expected.get("advice", ()):
         assert word in failure["Advice"]
     for member in ("ExceptionType", "ExitCode", "Signal"):
@@ -113,6 +116,50 @@ def test_an_output_that_cannot_be_published_fails_its_job_and_holds_up_no_other(
     job = desk.ended("nowhere")
     assert job["TrainingJobStatus"] == "Failed"
     assert f"{desk.folder}/file/models" in job["FailureReason"]
+
+
+def test_a_bucket_that_goes_while_a_job_runs_fails_that_job_and_holds_up_no_other(
+    desk: Desk,
+) -> None:
+    bucket = desk.client.runtime.workspace.artifacts.root / "mine"
+    bucket.mkdir(parents=True)
+    until = desk.folder / "until"
+    desk.train(
+        "homeless",
+        "import os, pathlib, time\n"
+        "pathlib.Path(os.environ['SM_MODEL_DIR'], 'm').write_text('m')\n"
+        "print('begun', flush=True)\n"
+        "while not os.path.exists(os.environ['UNTIL']): time.sleep(0.05)\n",
+        Environment={"UNTIL": str(until)},
+        OutputDataConfig={"S3OutputPath": "s3://mine/models"},
+    )
+    eventually(lambda: "begun" in desk.log("homeless"), timeout_s=60)
+    bucket.rmdir()
+    until.touch()
+    job = desk.ended("homeless")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "s3://mine/models/homeless/output/model.tar.gz" in job["FailureReason"]
+    assert "work/TrainingJob/homeless/1/out/model.tar.gz" in job["FailureReason"]
+    assert desk.run("after", "print(1)\n")["TrainingJobStatus"] == "Completed"
+
+
+def test_a_job_whose_folder_is_deleted_is_lost_and_not_run_again(desk: Desk) -> None:
+    starts = desk.folder / "starts"
+    script = (
+        "import os, time\n"
+        "open(os.environ['STARTS'], 'a').write(f'{os.getpid()} ')\n"
+        "time.sleep(600)\n"
+    )
+    desk.train("swept", script, Environment={"STARTS": str(starts)})
+    pid = int(eventually(lambda: starts.exists() and starts.read_text(), timeout_s=60))
+    folder = desk.client.runtime.workspace.root / "work" / "TrainingJob" / "swept"
+    # Out of sight at once: its supervisor writes into it while it is emptied.
+    shutil.rmtree(folder.rename(desk.folder / "trash"), ignore_errors=True)
+    job = desk.ended("swept")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "folder" in job["FailureReason"]
+    assert starts.read_text().split() == [str(pid)]
+    assert identity.start_time(pid) is None
 
 
 def test_a_flood_of_binary_output_harms_nobody(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_ml.engine import local
 from jupyter_ml.engine.durable import read_json, write_json
 from jupyter_ml.engine.local import STALE_AFTER_S
 from jupyter_ml.testing import eventually
@@ -73,6 +75,48 @@ def test_what_a_killed_shim_left_behind_is_swept(bench, is_running):
     assert bench.engine.sweep(ref) == 0
 
 
+def test_what_cleaned_its_environment_is_swept_too(bench, is_running):
+    code = (
+        "import os, subprocess, time\n"
+        "command = 'setsid sleep 600 & echo $! > pid; mv pid started'\n"
+        "subprocess.run(['/usr/bin/env', '-i', '/bin/sh', '-c', command])\n"
+        "time.sleep(600)"
+    )
+    ref = bench.start(code)
+    pid = bench.started(ref).strip()
+    eventually(lambda: bench.announced(ref).get("unmarked"), 30)
+    os.kill(bench.shim(ref), signal.SIGKILL)
+    eventually(lambda: bench.state(ref) == "lost")
+    assert is_running(pid)
+    bench.engine.sweep(ref)
+    eventually(lambda: not is_running(pid))
+
+
+def test_a_shim_whose_folder_was_deleted_ends_with_its_work(bench, is_running):
+    ref = bench.start(SLEEP)
+    pid = bench.started(ref)
+    shim = bench.shim(ref)
+    # Out of sight at once: the shim writes into it while it is emptied.
+    trash = ref.directory.rename(ref.directory.with_name("trash"))
+    eventually(lambda: shutil.rmtree(trash, ignore_errors=True) or not trash.exists())
+    eventually(lambda: not is_running(pid), 30)
+    eventually(lambda: not is_running(shim), 30)
+    assert not ref.directory.exists()
+
+
+def test_a_shim_whose_folder_was_moved_writes_its_verdict_when_it_is_back(bench, is_running):
+    ref = bench.start(SLEEP)
+    pid = bench.started(ref)
+    shim = bench.shim(ref)
+    elsewhere = ref.directory.with_name("elsewhere")
+    ref.directory.rename(elsewhere)
+    os.kill(int(pid), signal.SIGKILL)
+    eventually(lambda: not is_running(pid), 30)
+    assert is_running(shim)
+    elsewhere.rename(ref.directory)
+    assert bench.verdict(ref).members[0].signal == "SIGKILL"
+
+
 def test_a_lost_attempt_is_never_run_again_under_the_same_number(bench):
     ref = bench.start(SLEEP)
     bench.started(ref)
@@ -80,6 +124,12 @@ def test_a_lost_attempt_is_never_run_again_under_the_same_number(bench):
     eventually(lambda: bench.state(ref) == "lost")
     bench.engine.submit(ref, bench.work(SLEEP))
     assert bench.state(ref) == "lost"
+    announced = bench.announced(ref)
+    # A second shim, such as one that was spawned and then held up, finds the first one's traces.
+    command = [sys.executable, "-S", "-E", str(Path(local.__file__).with_name("shim.py"))]
+    subprocess.run([*command, str(ref.directory)], check=True, timeout=60)
+    assert bench.state(ref) == "lost"
+    assert bench.announced(ref) == announced
 
 
 def test_a_killed_job_is_recorded_with_the_name_of_the_signal(bench):
