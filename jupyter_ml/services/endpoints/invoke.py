@@ -2,12 +2,14 @@
 
 It bypasses the control plane: nothing is written. A server that is starting again or has just
 been replaced refuses or resets a connection; then the endpoint is looked up anew and the request
-repeated, which a prediction bears.
+repeated, which a prediction bears. A supervisor holds its socket as long as it lives, so where
+nobody listens it may be lost, and a tick is sent for.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import http.client
 import json
 import threading
@@ -24,6 +26,7 @@ from jupyter_ml.contract.errors import (
 from jupyter_ml.contract.members import check_members
 from jupyter_ml.contract.validator import validate
 from jupyter_ml.core.context import Context
+from jupyter_ml.core.detach import detach
 from jupyter_ml.services.endpoints.generations import summary_of
 from jupyter_ml.services.endpoints.members import MEMBERS
 from jupyter_ml.services.endpoints.plan import MAX_BODY_BYTES
@@ -34,10 +37,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-RETRY_S = 10.0
+RETRY_S = 30.0
 _PAUSE_S = 0.05
 _MOST_DEATHS = 3
 _MARGIN_S = 10.0
+_TICK_S = 1.0
 _MOST_IDLE = 32
 
 
@@ -87,6 +91,27 @@ class _Idle:
 _idle = _Idle()
 
 
+class _Ticks:
+    """Sends for a tick, once a second at most however many ask; shared by all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next_at = 0.0
+
+    def send_for(self, runtime: Runtime) -> None:
+        """Start a tick of its own process: this one answers requests."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._next_at or not runtime.tick_command:
+                return
+            self._next_at = now + _TICK_S
+        with contextlib.suppress(OSError):  # no space or process now: the next request tries again
+            detach(runtime.tick_command, runtime.workspace.root / "background.log")
+
+
+_ticks = _Ticks()
+
+
 class _NotThereError(Exception):
     """Nobody listens at the address now."""
 
@@ -124,7 +149,7 @@ def invoke_endpoint(runtime: Runtime, request: Json, principal: Principal) -> Js
     ModelError
         The model refused the request or failed; the error keeps its status and its words.
     ServiceUnavailable
-        The model server does not run and did not come back within ten seconds.
+        The model server does not run and did not come back within half a minute.
     """
     body = request.get("Body", b"")
     request = {**request, "Body": body.encode() if isinstance(body, str) else bytes(body)}
@@ -146,6 +171,7 @@ def invoke_endpoint(runtime: Runtime, request: Json, principal: Principal) -> Js
         except _NotThereError:
             if time.monotonic() > deadline:
                 raise _unavailable(request["EndpointName"]) from None
+            _ticks.send_for(runtime)
         except _DiedError:
             deaths += 1
             if deaths == _MOST_DEATHS:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import joblib
+import psutil
 import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import GradientBoostingClassifier
@@ -399,6 +400,29 @@ def test_a_lost_supervisor_is_replaced_and_the_endpoint_serves_on(
     assert status(client, "e")["EndpointStatus"] in {"SystemUpdating", "InService"}
     assert invoke(client, "e", []) == "one"
     assert wait(client, "e")["EndpointConfigName"] == "e"
+
+
+def test_a_lost_supervisor_under_load_fails_no_request(client: LocalClient, tmp_path: Path) -> None:
+    deploy(client, "e", answers(tmp_path / "one", "one"))
+    wait(client, "e")
+    (attempt,) = live(client)
+    folder = client.runtime.workspace.work_dir("Endpoint", "e", attempt.number)
+    supervisor = json.loads((folder / "shim.json").read_text())["identity"].split(":")[1]
+    # Nobody ticks from here on but who is sent for by those that ask.
+    eventually(lambda: not ticks(client), timeout_s=START_S)
+    with Load(lambda: invoke(client, "e", [])) as load:
+        load.wait_for(20)
+        os.kill(int(supervisor), signal.SIGKILL)
+        load.wait_for(50)
+    assert set(load.answers) == {"one"}
+    assert [found.number for found in live(client)] == [attempt.number + 1]
+
+
+def ticks(client: LocalClient) -> list[int]:
+    """Return the processes that tick this workspace on their own."""
+    command = list(client.runtime.tick_command)
+    found = psutil.process_iter(["cmdline"])
+    return [process.pid for process in found if process.info["cmdline"] == command]
 
 
 def test_two_instances_are_two_workers(client: LocalClient, archive: Path) -> None:
