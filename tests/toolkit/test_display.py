@@ -136,6 +136,25 @@ def test_an_endpoint_says_where_it_answers_and_how_to_ask_without_showing_its_to
     assert "$(cat '/a folder/token')" in text
 
 
+def test_libraries_that_differ_from_those_of_the_job_are_told_in_the_line():
+    update = {
+        "Card": {"EndpointName": "cancer", "EndpointStatus": "InService"},
+        "SelfTest": {"Passed": True},
+        "Checks": [
+            {"Library": "python", "Trained": "3.11.7", "Serving": "3.11.7", "Ok": True},
+            {"Library": "scikit-learn", "Trained": "1.4.2", "Serving": "1.9.0", "Ok": False},
+            {"Library": "xgboost", "Trained": "3.0.1", "Serving": "", "Ok": False},
+        ],
+    }
+    shown = shown_endpoint(update, None)
+    told = (
+        "trained with scikit-learn 1.4.2, served with 1.9.0; trained with xgboost 3.0.1, not here"
+    )
+    assert told in shown.text
+    assert told in shown.html
+    assert "python" not in shown.text
+
+
 def test_a_comparison_shows_what_differs_and_nothing_else():
     answer = {
         "Runs": [{"Name": "a"}, {"Name": "b"}],

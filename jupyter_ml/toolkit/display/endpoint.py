@@ -25,7 +25,8 @@ def shown_endpoint(update: dict[str, Any], ready_s: float | None) -> Shown:
     card = update["Card"]
     name, status = card["EndpointName"], card["EndpointStatus"]
     state = status if ready_s is None else f"{status} in {words.duration(ready_s)}"
-    facts = [_self_test(update), card.get("FailureReason"), card.get("Url")]
+    reason, url = card.get("FailureReason"), card.get("Url")
+    facts = [_self_test(update), _differences(update), reason, url]
     curl = sample_command(update)
     long = curl is not None and len(curl) > _LONGEST_COMMAND
     hint = f"curl: print(ml.endpoint({name!r}).curl)" if long else curl
@@ -87,6 +88,15 @@ def _self_test(update: dict[str, Any]) -> str | None:
     if test["Passed"]:
         return "self-test passed"
     return f"self-test failed: {test.get('Message', '')}"
+
+
+def _differences(update: dict[str, Any]) -> str:
+    differing = [check for check in update.get("Checks") or [] if not check["Ok"]]
+    return "; ".join(
+        f"trained with {check['Library']} {check['Trained']}, "
+        + (f"served with {check['Serving']}" if check.get("Serving") else "not here")
+        for check in differing
+    )
 
 
 def _traffic(card: dict[str, Any]) -> str | None:
