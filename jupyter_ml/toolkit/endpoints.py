@@ -287,7 +287,8 @@ def _serve(client: Client, request: dict[str, str]) -> None:
             raise
         there = Endpoint(name, client)
         with contextlib.suppress(MLError):  # what is wrong with it does not matter any more
-            there.wait()
+            for _ in there._statuses(None):  # noqa: SLF001  (its own module)
+                pass  # until it may be changed; nothing is shown of what goes away
         if there.status == "InService":
             client.call("UpdateEndpoint", request)
         else:

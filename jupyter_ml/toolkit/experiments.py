@@ -8,13 +8,17 @@ from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown
 from jupyter_ml.toolkit.display.comparison import shown_comparison
+from jupyter_ml.toolkit.verbs.names import find
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from jupyter_ml.client import Client
 
 _MOST = 20
+_COMPARABLE = ("TrainingJob", "TrialComponent")
 
 
 class Comparison(Displayed):
@@ -67,11 +71,22 @@ def compare(*runs: Any) -> Comparison:
     Raises
     ------
     UsageError
-        Fewer than two, or more than twenty.
+        Fewer than two, more than twenty, or one that there is not.
     """
-    if not 2 <= len(runs) <= _MOST:
-        msg = f"Compare 2 to {_MOST} runs, not {len(runs)}: ml.compare(job, job2)."
-        raise UsageError(msg)
     names = [run if isinstance(run, str) else str(run.name) for run in runs]
     client = next((run._client for run in runs if hasattr(run, "_client")), None)  # noqa: SLF001
-    return Comparison(names, client or session.client())
+    return compared(names, client or session.client())
+
+
+def compared(words: Sequence[str], client: Client) -> Comparison:
+    """Return the comparison of what some words mean: names, or names without their number.
+
+    Raises
+    ------
+    UsageError
+        There are fewer than two or more than twenty words, or one means nothing.
+    """
+    if not 2 <= len(words) <= _MOST:
+        msg = f"Compare 2 to {_MOST} runs, not {len(words)}: ml.compare(job, job2)."
+        raise UsageError(msg)
+    return Comparison([find(client, word, _COMPARABLE)[1] for word in words], client)

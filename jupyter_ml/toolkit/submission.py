@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.core import values as carried
 from jupyter_ml.core.artifacts import digest
 from jupyter_ml.toolkit import capture
@@ -146,7 +147,8 @@ def submit_cell(
     Raises
     ------
     UsageError
-        The cell cannot be run as a job, or a name is wrong.
+        The cell cannot be run as a job, a name is wrong, or a variable in `plan.inputs` cannot
+        be sent.
     """
     tree = capture.parsed(plan.source)
     capture.require_outputs(tree, plan.outputs)
@@ -155,6 +157,7 @@ def submit_cell(
     with tempfile.TemporaryDirectory() as scratch:
         sent = Path(scratch) / CHANNEL
         problems = carried.save(found.values, sent, withhold=why_secret)
+        _require_named(plan.inputs or (), problems)
         entries = carried.entries(sent)
         source = Path(scratch) / "source"
         record = provenance(plan.source, values=found.values, inputs=entries)
@@ -268,6 +271,14 @@ def unpacked(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         unpack(path, Path(folder))
         yield Path(folder)
+
+
+def _require_named(names: Sequence[str], problems: Sequence[Problem]) -> None:
+    """Refuse to go without a variable that was asked for by name."""
+    for problem in problems:
+        if problem.name in names:
+            msg = f"-i {problem.name} cannot be sent: {problem.reason}."
+            raise UsageError(msg)
 
 
 def _imported_by(entries: Sequence[Entry]) -> set[str]:

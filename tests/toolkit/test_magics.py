@@ -46,6 +46,10 @@ def test_a_dry_run_shows_the_request_and_creates_nothing(run, workspace):
         ("%ml show nobody", "nobody"),
         ("%%ml status\nx", "takes no cell"),
         ("%ml compare one", "at least two"),
+        ("%ml compare one two", "no training job or run 'one'"),
+        ("ml.compare('one', 'two')", "no training job or run 'one'"),
+        ("%%ml train --name two words\nx = 1", "'words'"),
+        ("%%ml train -i print\nx = 1", "no variable 'print'"),
         ("%ml predict nowhere data", "nowhere"),
     ],
 )
@@ -103,3 +107,29 @@ def test_a_cell_runs_in_as_many_members_as_asked(run):
 def test_a_cell_that_awaits_runs_here_again(run):
     run("%%ml train --name waits --wait -o z\nimport asyncio\nawait asyncio.sleep(0)\nz = 3")
     run("assert ml.job('waits').rerun(here=True)['z'] == 3")
+
+
+def test_an_input_that_is_named_and_cannot_be_sent_is_refused(run, workspace):
+    run("import threading\nlock = threading.Lock()")
+    printed = run("%%ml train -i lock\nprint(lock)", fails=True)
+    assert "-i lock" in printed
+    assert "it is a lock" in printed
+    assert workspace.call("ListTrainingJobs", {})["TrainingJobSummaries"] == []
+
+
+def test_runs_and_jobs_are_named_without_their_number(run):
+    run("%%ml train --name first --wait\nml.log(auc=0.5)")
+    run("with ml.run('second', depth=3):\n    ml.log(auc=0.7)")
+    assert "second-1" in run("%ml compare first second")
+    listed = run("%ml list runs")
+    assert "first-1 " in listed
+    assert "second-1 " in listed
+    assert "aws-training-job" not in listed
+
+
+def test_a_job_that_got_no_variables_lists_none(run, workspace):
+    run("%%ml train --name bare --wait\nx = 1")
+    assert workspace.call("WatchTrainingJob", {"TrainingJobName": "bare-1"})["Inputs"] == []
+    assert "wrote nothing" in run("%ml logs bare")
+    run("%%ml train --name other --wait\nx = 2")
+    assert "Inputs" not in run("%ml compare bare other")

@@ -102,7 +102,7 @@ def load_run(ctx: Context, row: Row) -> Run:
     """Return the run of a trial component, with all that is known of it."""
     view = ctx.resource("TrialComponent").view(ctx, row)
     origin = provenance_of(ctx, row)
-    sent = origin.get("inputs") or []
+    sent: list[Json] | None = origin.get("inputs")
     given = {name: _text(value) for name, value in view.get("Parameters", {}).items()}
     numbers = numbers_in(origin)
     job = row.private.get("job")
@@ -117,8 +117,8 @@ def load_run(ctx: Context, row: Row) -> Run:
         series=run_series(ctx, row),
         inputs=[
             # the variables are listed one by one instead of the channel that they came in
-            *(one for one in _channels(view) if not (sent and one["Name"] == VARIABLES)),
-            *(_input(item) for item in sent if item["name"] not in numbers),
+            *(one for one in _channels(view) if sent is None or one["Name"] != VARIABLES),
+            *(_input(item) for item in sent or () if item["name"] not in numbers),
         ],
         environment=_environment(origin)
         | {name: value for name, value in given.items() if name.startswith(RESERVED)},

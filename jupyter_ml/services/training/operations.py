@@ -56,6 +56,6 @@ def _origin(ctx: Context, plan: TrainingPlan) -> Json:
         origin["Notebook"] = told["notebook"]
     if told.get("cell_id"):
         origin["CellId"] = told["cell_id"]
-    if told.get("inputs"):
+    if "inputs" in told:  # none is something else than nobody knows
         origin["Inputs"] = told["inputs"]
     return origin

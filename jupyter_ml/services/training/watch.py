@@ -189,7 +189,7 @@ def _usage(ctx: Context, attempt: Attempt | None, since: float) -> tuple[Json | 
 
 def _inputs(row: Row) -> list[Json]:
     told = row.observed.get("Origin", {}).get("Inputs")
-    if told:
+    if told is not None:
         return [
             {name.capitalize(): value for name, value in item.items() if value is not None}
             for item in told

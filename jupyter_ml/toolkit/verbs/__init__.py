@@ -89,11 +89,25 @@ class VerbParser(argparse.ArgumentParser):
 
     def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse all words; an unknown option is named with the one it resembles."""
+        for word in words:
+            if word == "--":
+                break
+            self._require_known(word.partition("=")[0])
         args, unknown = self.parse_known_args(words)
         if unknown:
-            near = _suggest(unknown[0], self.options)
-            self.error(f"There is no {unknown[0]} here.{near}")
+            self.error(f"{unknown[0]!r} is one word too many.")
         return args
+
+    def _require_known(self, word: str) -> None:
+        if word.startswith("--") and word not in self.options:
+            near = _suggest(word, self.options, cutoff=0.65)
+            self.error(f"There is no {word} here.{near}")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        choices = [str(choice) for choice in action.choices or ()]
+        if choices and value not in choices:
+            hint = _suggest(str(value), choices) or f" Choose from {', '.join(choices)}."
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}.{hint}")
 
     @property
     def options(self) -> list[str]:
@@ -247,6 +261,7 @@ def _split(words: str | Sequence[str]) -> list[str]:
         raise UsageError(msg) from None
 
 
-def _suggest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, [*known], n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else ""
+def _suggest(word: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
+    bare = {name.lstrip("-"): name for name in known}  # dashes make any two options alike
+    near = difflib.get_close_matches(word.lstrip("-"), [*bare], n=1, cutoff=cutoff)
+    return f" Did you mean {bare[near[0]]}?" if near else ""

@@ -20,12 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(client: Client, args: argparse.Namespace) -> object:
     """Compare; return the comparison."""
     from jupyter_ml.contract.errors import UsageError  # noqa: PLC0415
-    from jupyter_ml.toolkit.experiments import Comparison  # noqa: PLC0415  (loaded when used)
+    from jupyter_ml.toolkit.experiments import compared  # noqa: PLC0415  (loaded when used)
 
     if len(args.runs) < 2:
         msg = f"Name at least two runs: {args.prog} compare {args.runs[0]} OTHER."
         raise UsageError(msg)
-    return Comparison(args.runs, client)
+    return compared(args.runs, client)
 
 
 def candidates(client: Client, typed: list[str]) -> list[str]:

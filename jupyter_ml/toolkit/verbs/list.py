@@ -99,16 +99,24 @@ def _models(client: Client, args: argparse.Namespace) -> Table:
 
 def _runs(client: Client, args: argparse.Namespace) -> Table:
     found = paginate(client, "ListTrialComponents", dict(_NEWEST), "TrialComponentSummaries")
-    named = (run for run in found if (args.name or "") in run["TrialComponentName"])
+    named = (run for run in found if (args.name or "") in _run_name(run))
     rows = [
         (
-            run["TrialComponentName"],
+            _run_name(run),
             run.get("Status", {}).get("PrimaryStatus", ""),
             _age(run["CreationTime"]),
         )
         for run in islice(named, args.limit)
     ]
     return Table(("RUN", "STATUS", "CREATED"), rows, "" if rows else "No runs.")
+
+
+def _run_name(run: Json) -> str:
+    """Return the name by which a run is compared: that of its job where it has one."""
+    source = run.get("TrialComponentSource", {})
+    if source.get("SourceType") == "SageMakerTrainingJob":
+        return str(source["SourceArn"]).rpartition("/")[2]
+    return str(run["TrialComponentName"])
 
 
 def _objective(objective: Json | None) -> str:

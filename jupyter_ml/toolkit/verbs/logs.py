@@ -33,6 +33,8 @@ def run(client: Client, args: argparse.Namespace) -> Text | None:
     request = {"ResourceType": kind, "ResourceName": name, "Member": args.member}
     if not args.follow:
         text = "".join(piece["Text"] for piece in _pieces(client, request, follow=False))
+        if not text and args.shell is not None:  # a pipe gets exactly the log
+            return Text(f"{name} wrote nothing to its log.")
         return Text(_last(text, args.lines))
     for piece in _pieces(client, request, follow=True):
         if piece["Reset"] and piece["DroppedBytes"]:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from jupyter_ml.client import Client
 
 KINDS = ("TrainingJob", "Endpoint")
-_LISTS = {"TrainingJob": "TrainingJobSummaries", "Endpoint": "Endpoints"}
+_LISTS = {
+    "TrainingJob": "TrainingJobSummaries",
+    "Endpoint": "Endpoints",
+    "TrialComponent": "TrialComponentSummaries",
+}
+_NOUNS = {"TrainingJob": "training job", "TrialComponent": "run"}
 _NEWEST = {"SortBy": "CreationTime", "SortOrder": "Descending"}
 
 
@@ -62,4 +67,4 @@ def _exists(client: Client, kind: str, name: str) -> bool:
 
 
 def _noun(kind: str) -> str:
-    return "training job" if kind == "TrainingJob" else kind.lower()
+    return _NOUNS.get(kind, kind.lower())

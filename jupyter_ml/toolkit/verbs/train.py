@@ -76,8 +76,11 @@ def run(client: Client, args: argparse.Namespace) -> object:
     sizing = Sizing(args.instance_type, args.instance_count, args.max_runtime)
     if args.cell is None:
         return _run_script(client, args, sizing)
-    if args.script or args.algorithm or args.channel or args.parameter or args.source_dir:
-        msg = "Over a cell, train takes no script, algorithm, channel or parameter."
+    if args.script:
+        msg = f"Over a cell, train takes no script: what is {args.script!r}? Quote what has spaces."
+        raise UsageError(msg)
+    if args.algorithm or args.channel or args.parameter or args.source_dir:
+        msg = "Over a cell, train takes no algorithm, channel, parameter or source folder."
         raise UsageError(msg)
     return _run_cell(client, args, sizing)
 
