@@ -77,9 +77,6 @@ function DeletedEndpoint({
         </div>
         <p className="jp-ml-page-facts">
           {card.ModelName && <span>{card.ModelName}</span>}
-          <span>
-            {count(card.Requests)} {card.Requests === 1 ? 'request' : 'requests'} answered
-          </span>
         </p>
         <p className="jp-ml-hint">
           The endpoint was deleted and answers no more.
