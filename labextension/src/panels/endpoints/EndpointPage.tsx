@@ -75,9 +75,7 @@ function DeletedEndpoint({
           <h1>{name}</h1>
           <StatusBadge look={DELETED} />
         </div>
-        <p className="jp-ml-page-facts">
-          {card.ModelName && <span>{card.ModelName}</span>}
-        </p>
+        <p className="jp-ml-page-facts">{card.ModelName && <span>{card.ModelName}</span>}</p>
         <p className="jp-ml-hint">
           The endpoint was deleted and answers no more.
           {card.ModelName && (
