@@ -22,13 +22,18 @@ interface Subscription {
   observer: Observer<Update>;
 }
 
+/** A row of polls, from the loss of the stream until it is back. */
+interface Polling {
+  timer?: ReturnType<typeof setTimeout>;
+}
+
 /** Speaks to the Jupyter server: one request per call, one web socket for everything that is followed. */
 export class HttpClient implements DataClient {
   readonly connection = new ConnectionSignal();
   private subscriptions = new Map<string, Subscription>();
   private nextId = 1;
   private stream: Stream;
-  private poller: ReturnType<typeof setTimeout> | undefined;
+  private polling: Polling | undefined;
 
   constructor(private settings: ServerConnection.ISettings) {
     this.stream = new Stream(settings, URLExt.join(settings.wsUrl, 'jupyter-ml', 'api', 'stream'), {
@@ -113,41 +118,48 @@ export class HttpClient implements DataClient {
   }
 
   private startPolling(): void {
-    if (this.poller !== undefined) {
+    if (this.polling) {
       return;
     }
+    const mine: Polling = {};
+    this.polling = mine;
     const round = async (): Promise<void> => {
-      await Promise.all(
-        [...this.subscriptions.values()].map(async subscription => {
-          try {
-            deliver(
-              subscription,
-              (await this.post(subscription.operation, request(subscription))) as Update
-            );
-            if (this.connection.current() === 'offline') {
-              this.stream.hurry();
-            }
-            this.connection.set('polling');
-          } catch (error) {
-            const problem = toServiceError(error);
-            if (problem.code === 'NetworkError') {
-              this.connection.set('offline');
-            } else {
-              subscription.observer.error(problem);
-            }
-          }
-        })
-      );
-      if (this.poller !== undefined) {
-        this.poller = setTimeout(() => void round(), POLL_MS);
+      await Promise.all([...this.subscriptions.values()].map(one => this.poll(one, mine)));
+      if (this.polling === mine) {
+        mine.timer = setTimeout(() => void round(), POLL_MS);
       }
     };
-    this.poller = setTimeout(() => void round(), 0);
+    void round();
+  }
+
+  /** Ask once; an answer that comes when the stream is back is older than what that sends. */
+  private async poll(subscription: Subscription, mine: Polling): Promise<void> {
+    try {
+      const update = await this.post(subscription.operation, request(subscription));
+      if (this.polling !== mine) {
+        return;
+      }
+      deliver(subscription, update as Update);
+      if (this.connection.current() === 'offline') {
+        this.stream.hurry();
+      }
+      this.connection.set('polling');
+    } catch (error) {
+      if (this.polling !== mine) {
+        return;
+      }
+      const problem = toServiceError(error);
+      if (problem.code === 'NetworkError') {
+        this.connection.set('offline');
+      } else {
+        subscription.observer.error(problem);
+      }
+    }
   }
 
   private stopPolling(): void {
-    clearTimeout(this.poller);
-    this.poller = undefined;
+    clearTimeout(this.polling?.timer);
+    this.polling = undefined;
   }
 
   private async post(operation: string, input: object): Promise<unknown> {
