@@ -60,6 +60,11 @@ def test_a_running_job_is_one_line():
     )
 
 
+def test_a_job_that_ran_out_of_time_says_so():
+    ended = {"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded"}
+    assert "Stopped at its time limit" in status_line(CARD | ended, now=103.0)
+
+
 def test_a_job_is_shown_as_text_html_and_panel():
     series = {"Name": "auc", "Steps": [0, 1], "Times": [1.0, 2.0], "Values": [0.5, 0.75]}
     shown = shown_job({"Card": CARD, "Series": [series], "Ended": False})

@@ -44,6 +44,8 @@ def status_line(card: dict[str, Any], now: float | None = None) -> str:
     """Return a job in one line: `cancer-1 · Training · 40 % · auc 0.981 · 3.2 s`."""
     status = card["TrainingJobStatus"]
     word = status if status in ENDED else card.get("StatusMessage") or card["SecondaryStatus"]
+    if card["SecondaryStatus"] == "MaxRuntimeExceeded":
+        word = "Stopped at its time limit"
     return words.joined([card["TrainingJobName"], word, *_facts(card, now)])
 
 
