@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+# Hashing takes a second for each 1 to 2 GB, which the job would wait for.
+MOST_HASHED_BYTES = 1 << 30
 _BLOCK = 8 << 20
 _FICLONE = 0x40049409  # Linux: share the blocks of a file, where the file system can
 
@@ -132,6 +135,33 @@ def fetch(items: list[Item], folder: Path) -> int:
         _copy(item.path, target)
         total += item.size
     return total
+
+
+def digest(channel: Channel, buckets: Path) -> str | None:
+    """Return the SHA-256 of a channel's data, of all members together, in hex.
+
+    Files that were sent from elsewhere have the same one: a file is known by its bytes, a folder
+    by its names, sizes and bytes.
+
+    Returns
+    -------
+    str or None
+        `None` where the channel holds more than `MOST_HASHED_BYTES`, or cannot be read any more.
+    """
+    items = sorted(items_of(channel, buckets), key=lambda item: PurePosixPath(item.name))
+    if sum(item.size for item in items) > MOST_HASHED_BYTES:
+        return None
+    total = hashlib.sha256()
+    try:
+        for item in items:
+            if item.path != channel.path:
+                total.update(f"{item.name}\0{item.size}\0".encode())
+            with item.path.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    total.update(block)
+    except OSError:
+        return None
+    return total.hexdigest()
 
 
 def _of_prefix(path: Path, uri: str) -> list[Item]:

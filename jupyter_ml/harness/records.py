@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 PHASES = "phases.jsonl"
 PROGRESS = "progress.json"
 FAILURE = "failure.json"
+# In the folder of a run: the SHA-256 of each channel that has one, by name.
+INPUTS = "inputs.json"
 
 
 def write_json(path: Path, value: Any) -> None:

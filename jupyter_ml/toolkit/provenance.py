@@ -27,7 +27,7 @@ def provenance(
     source: str,
     *,
     values: Mapping[str, Any] | None = None,
-    inputs: Iterable[Entry] = (),
+    inputs: Iterable[Mapping[str, Any]] = (),
     tags: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what is recorded with a run, ready for JSON.
@@ -39,7 +39,7 @@ def provenance(
     values
         The variables that go along; their packages are recorded.
     inputs
-        What was saved of them.
+        What is recorded of them; see `input_records`.
     tags
         Whatever the user wants to find again.
 
@@ -56,7 +56,7 @@ def provenance(
         "source": redacted(source),
         "git": git_state(_folder(cell.notebook)),
         "environment": environment(source, (values or {}).values()),
-        "inputs": input_records(inputs),
+        "inputs": list(inputs),
         "tags": dict(tags or {}),
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.metrics import scan
 from jupyter_ml.toolkit import session
+from jupyter_ml.toolkit.inputs import inputs_of
 from jupyter_ml.toolkit.naming import create_numbered
 from jupyter_ml.toolkit.notebook import shell
 from jupyter_ml.toolkit.provenance import provenance
@@ -86,18 +87,21 @@ def begin(name: str, parameters: Mapping[str, Any]) -> Run:
     begun = create_numbered(client, "TrialComponent", name, create)
     folder = workspace.run_dir(begun)
     folder.mkdir(parents=True, exist_ok=True)
-    record = json.dumps(provenance(_cell_source()))
-    (folder / "provenance.json").write_text(record, encoding="utf-8")
+    (folder / "provenance.json").write_text(json.dumps(origin()), encoding="utf-8")
     return Run(begun, client, folder)
 
 
-def _cell_source() -> str:
-    """Return the text of the cell that runs now; empty outside of IPython."""
+def origin() -> dict[str, Any]:
+    """Return where a run that begins now comes from: outside of IPython, from no cell."""
     ip = shell()
     if ip is None:
-        return ""
-    cells = ip.user_ns.get("In") or [""]
-    return str(cells[-1])
+        return provenance("")
+    # As it was written: `In` has it with its magics translated.
+    source = str(ip.history_manager.input_hist_raw[-1])
+    magic, _, below = source.lstrip().partition("\n")
+    code = ip.transform_cell(below if magic.startswith("%%") else source)
+    inputs = inputs_of(code, ip.user_ns, ip.user_ns_hidden)
+    return provenance(source, inputs=inputs)
 
 
 def _parameter(name: str, value: Any) -> dict[str, Any]:

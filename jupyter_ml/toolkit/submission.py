@@ -19,7 +19,7 @@ from jupyter_ml.toolkit import capture
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.modules import copy_local, imported
 from jupyter_ml.toolkit.naming import create_numbered
-from jupyter_ml.toolkit.provenance import provenance
+from jupyter_ml.toolkit.provenance import input_records, provenance
 from jupyter_ml.toolkit.redaction import why_secret
 from jupyter_ml.toolkit.session import workspace_of
 
@@ -160,7 +160,7 @@ def submit_cell(
         _require_named(plan.inputs or (), problems)
         entries = carried.entries(sent)
         source = Path(scratch) / "source"
-        record = provenance(plan.source, values=found.values, inputs=entries)
+        record = provenance(plan.source, values=found.values, inputs=input_records(entries))
         names = [entry.name for entry in entries if not entry.implicit]
         cell = {"name": name, "inputs": names, "outputs": list(plan.outputs)}
         own = imported(tree) | _imported_by(entries)

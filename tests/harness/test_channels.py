@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_ml.harness.channels import Channel, NoData, fetch, items_of
+from jupyter_ml.core import artifacts
+from jupyter_ml.harness import channels
+from jupyter_ml.harness.channels import Channel, NoData, digest, fetch, items_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +79,20 @@ def test_what_is_fetched_is_a_copy_that_can_be_changed(bucket: Path, tmp_path: P
         assert (tmp_path / "out" / item.name).read_bytes() == item.path.read_bytes()
     (tmp_path / "out" / "test.csv").write_text("changed")
     assert (bucket / "set" / "test.csv").read_text() == "set/test.csv"
+
+
+@pytest.mark.parametrize("key", ["set/test.csv", "set"])
+def test_data_has_the_hash_that_it_has_when_it_is_sent(bucket: Path, key: str) -> None:
+    (bucket / "set" / "train-2").mkdir()
+    (bucket / "set" / "train-2" / "c.csv").write_text("c")
+    channel = Channel("train", f"s3://data-bucket/{key}", bucket / key, sharded=True)
+    known = digest(channel, bucket.parent)
+    assert known == artifacts.digest(bucket / key)
+    (bucket / "set" / "test.csv").write_text("SET/TEST.CSV")
+    assert digest(channel, bucket.parent) != known
+
+
+def test_too_much_data_is_not_hashed(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = Channel("train", "s3://data-bucket/set", bucket / "set")
+    monkeypatch.setattr(channels, "MOST_HASHED_BYTES", 10)
+    assert digest(channel, bucket.parent) is None

@@ -75,6 +75,40 @@ def test_a_run_keeps_parameters_metrics_and_where_it_comes_from(run, workspace):
     assert "0.7" in run("print(first.metrics())")
 
 
+def test_a_run_knows_its_inputs_by_their_hashes(run, workspace):
+    run("import pandas as pd\ntrain = pd.DataFrame({'x': [1, 2]}); stale = [1]; api_key = 'hush'")
+    run(
+        "%matplotlib --list\nstale = [2]\nsizes = [3]\n"
+        "for depth in (1, 2):\n"
+        "    with ml.run('base'):\n"
+        "        ml.log(auc=depth * len(train) * len(sizes) * len(api_key))\n"
+        "        train = pd.concat([train, train])\n"
+    )
+    first, second = (workspace.call("GetRun", {"RunName": f"base-{n}"}) for n in (1, 2))
+    hashes = [{one["Name"]: one.get("Sha256") for one in got["Inputs"]} for got in (first, second)]
+    assert set(hashes[0]) == {"train", "sizes"}
+    assert all(len(digest) == 64 for digest in hashes[0].values())
+    assert hashes[0]["sizes"] == hashes[1]["sizes"]
+    assert hashes[0]["train"] != hashes[1]["train"]
+    assert [got["Parameters"] for got in (first, second)] == [
+        [{"Name": "depth", "Value": "1"}],
+        [{"Name": "depth", "Value": "2"}],
+    ]
+    assert "hush" not in str((first, second))
+    compared = workspace.call("CompareRuns", {"Names": ["base-1", "base-2"]})
+    assert [one["Name"] for one in compared["Inputs"] if one["Differs"]] == ["train"]
+
+
+def test_an_input_that_cannot_be_hashed_is_named(run, workspace):
+    run("import threading\nlock = threading.Lock()")
+    cell = "%%time\nwith ml.run('base'):\n    %env API_KEY=hush\n    ml.log(auc=int(lock.locked()))"
+    run(cell)
+    got = workspace.call("GetRun", {"RunName": "base-1"})
+    assert got["Source"] == cell.replace("hush", "***")
+    (lock,) = got["Inputs"]
+    assert lock == {"Name": "lock", "Kind": "lock"}
+
+
 def test_a_run_that_raises_has_failed_and_the_next_one_gets_the_next_number(run, workspace):
     run("with ml.run('base'):\n    raise ValueError('no')", fails=True)
     run("with ml.run('base'):\n    pass")

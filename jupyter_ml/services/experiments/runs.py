@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_ml.contract.errors import ResourceNotFound
 from jupyter_ml.core.metrics import Series, scan
+from jupyter_ml.harness.records import INPUTS, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,7 +118,7 @@ def load_run(ctx: Context, row: Row) -> Run:
         series=run_series(ctx, row),
         inputs=[
             # the variables are listed one by one instead of the channel that they came in
-            *(one for one in _channels(view) if sent is None or one["Name"] != VARIABLES),
+            *(one for one in _channels(ctx, row, view) if sent is None or one["Name"] != VARIABLES),
             *(_input(item) for item in sent or () if item["name"] not in numbers),
         ],
         environment=_environment(origin)
@@ -202,9 +203,15 @@ def _git(origin: Json, view: Json) -> Json:
     return {name: state[name] for name in ("commit", "branch", "dirty") if name in state}
 
 
-def _channels(view: Json) -> list[Json]:
+def _channels(ctx: Context, row: Row, view: Json) -> list[Json]:
+    digests = read_json(ctx.workspace.run_dir(row.key) / INPUTS) or {}
     return [
-        {"Name": name, "Kind": "channel", "Sha256": _hash_in(artifact["Value"]), "Detail": value}
+        {
+            "Name": name,
+            "Kind": "channel",
+            "Sha256": _hash_in(value) or digests.get(name),
+            "Detail": value,
+        }
         for name, artifact in view.get("InputArtifacts", {}).items()
         if (value := artifact["Value"]) and not value.startswith("sha256:")
     ]

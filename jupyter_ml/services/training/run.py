@@ -123,6 +123,14 @@ class Harness:
         )
         for name, items in found.items():
             channels.fetch(items, self.layout.data / name)
+        if self.rank == 0:
+            self._note_inputs(buckets)
+
+    def _note_inputs(self, buckets: Path) -> None:
+        digests = {channel.name: channels.digest(channel, buckets) for channel in self.channels}
+        folder = Path(self.job["run_dir"])
+        folder.mkdir(parents=True, exist_ok=True)
+        records.write_json(folder / records.INPUTS, digests)
 
     def _train(self) -> int:
         resources = resource_config(self.rank, self.members, self.job["instance_type"])

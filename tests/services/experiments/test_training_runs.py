@@ -87,6 +87,17 @@ def test_channels_and_variables_are_input_artifacts_but_numbers_are_parameters(h
     assert inputs["train"]["Detail"] == "455x31"
 
 
+def test_data_that_nobody_sent_is_known_by_the_hash_that_the_job_found(house: Any) -> None:
+    source = {"S3DataSource": {"S3Uri": "s3://bucket/data"}}
+    house.train("cancer-1", InputDataConfig=[{"ChannelName": "train", "DataSource": source}])
+    (before,) = house.call("GetRun", RunName="cancer-1")["Inputs"]
+    assert "Sha256" not in before
+    house.run_dir(COMPONENT).mkdir(parents=True, exist_ok=True)
+    (house.run_dir(COMPONENT) / "inputs.json").write_text('{"train": "c"}')
+    (after,) = house.call("GetRun", RunName="cancer-1")["Inputs"]
+    assert after == {**before, "Sha256": "c"}
+
+
 def test_where_a_job_comes_from_is_read_from_its_source(house: Any) -> None:
     house.train("cancer-1", PROVENANCE)
     run = house.call("GetRun", RunName="cancer-1")

@@ -4,17 +4,18 @@ import json
 import platform
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jupyter_ml.core import values
+from jupyter_ml.core.artifacts import digest
 from jupyter_ml.harness.archive import notes_of
+from jupyter_ml.harness.records import INPUTS, read_json
 from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.services.training.conftest import HarnessRun
 
 SCRIPT_MODE = """
@@ -64,6 +65,7 @@ def test_an_unmodified_script_mode_script_trains(harness: HarnessRun, tmp_path: 
         "interpreter": sys.executable,
     }
     assert harness.packed("output.tar.gz") == {"report.txt": b"fine"}
+    assert read_json(Path(harness.job["run_dir"]) / INPUTS) == {"train": digest(data)}
     assert harness.phases == ["Starting", "Downloading", "Training", "Uploading"]
 
 
