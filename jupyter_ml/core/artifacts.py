@@ -89,7 +89,7 @@ class Artifacts:
         return self._put(location, len(data), lambda temp: temp.write_bytes(data))
 
     def put_tree(self, folder: Path, location: str) -> str:
-        """Copy a folder to a prefix that does not exist yet; return the location."""
+        """Copy a folder to a prefix, unless there is one by now; return the location."""
         return self._put(location, size_of(folder), lambda temp: shutil.copytree(folder, temp))
 
     def put_cached(self, path: Path) -> str:
@@ -155,9 +155,12 @@ class Artifacts:
         temp = _beside(target)
         try:
             write(temp)
-            if temp.is_dir() and target.is_dir():
-                shutil.rmtree(target)
-            temp.rename(target)
+            try:
+                temp.rename(target)
+            except OSError:
+                # Another was faster with a folder, which may be read already: it stays.
+                if not (temp.is_dir() and target.is_dir()):
+                    raise
         finally:
             _remove(temp)
         return location

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tarfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +41,28 @@ def test_an_object_is_a_file_of_its_bucket(artifacts: Artifacts) -> None:
 def test_other_locations_are_refused(artifacts: Artifacts, location: str, says: str) -> None:
     with pytest.raises(errors.ValidationException, match=says):
         artifacts.resolve(location)
+
+
+def test_the_same_folder_may_be_stored_by_many_at_once(
+    artifacts: Artifacts, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(50):
+        (folder / f"{number}.csv").write_text("1,2")
+    at_once = threading.Barrier(8)
+
+    def store(_: int) -> int:
+        at_once.wait(30)
+        stored = artifacts.resolve(artifacts.put_cached(folder))
+        at_once.wait(30)
+        return len([file.read_text() for file in stored.iterdir()])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(store, range(8))) == [50] * 8
+    assert [file.name for file in artifacts.resolve(artifacts.uri("inputs")).glob("*/*")] == [
+        "data"
+    ]
 
 
 def test_the_same_content_is_stored_once(artifacts: Artifacts, tmp_path: Path) -> None:
