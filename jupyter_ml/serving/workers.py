@@ -232,10 +232,20 @@ class WorkerPool:
 
     async def _spawn(self) -> Worker:
         worker = Worker()
-        self._all.add(worker)
         interpreter = self._config.interpreter or sys.executable
         await worker.start(interpreter, _environment(self._config))
+        self._all.add(worker)
         return worker
+
+    async def _spawn_again(self, failures: int) -> Worker:
+        """Start a worker after a pause that grows with the failures, however long it takes."""
+        while True:
+            await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+            try:
+                return await self._spawn()
+            except OSError as error:  # no memory, no process, or no interpreter now
+                failures += 1
+                print(f"A worker could not be started: {error}; trying again.", flush=True)  # noqa: T201
 
     async def _admit(self, worker: Worker) -> None:
         async with self._changed:
@@ -253,8 +263,7 @@ class WorkerPool:
                 self._ready.remove(worker)
             failures = 0 if time.monotonic() - since > _SETTLED_S else failures + 1
             print(f"A worker ended with status {status}; starting another.", flush=True)  # noqa: T201
-            await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
-            worker = await self._spawn()
+            worker = await self._spawn_again(failures)
             await asyncio.wait([worker.ready])
             if worker.ready.exception() is None:
                 await self._admit(worker)

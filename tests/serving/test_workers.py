@@ -196,6 +196,20 @@ def test_an_interpreter_that_cannot_run_is_explained(
     assert "its interpreter cannot run it" in served.read("failure.json")["Message"]
 
 
+def test_a_worker_that_cannot_be_started_for_a_while_is_started_when_it_can(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    python, gone = tmp_path / "python", tmp_path / "gone"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    served = serve(script(tmp_path / "slow", SLOW), interpreter=str(python)).wait()
+    python.rename(gone)
+    os.kill(children(served)[0], signal.SIGKILL)
+    eventually(lambda: "A worker could not be started" in served.log(), timeout_s=60)
+    gone.rename(python)
+    assert served.invoke({})[0] == 200
+
+
 def test_workers_end_with_the_front(serve: Callable[..., Served], tmp_path: Path) -> None:
     served = serve(script(tmp_path / "slow", SLOW), workers=2).wait()
     pids = children(served)
