@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.metrics import scan
+from jupyter_ml.core.metrics import Writer, scan
 from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.inputs import inputs_of
 from jupyter_ml.toolkit.naming import create_numbered
@@ -18,6 +18,7 @@ from jupyter_ml.toolkit.redaction import HIDDEN, why_secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import SupportsFloat
 
     import pandas as pd
 
@@ -42,21 +43,40 @@ class Run:
     def __init__(self, name: str, client: Client, folder: Path) -> None:
         self.name = name
         self.folder = folder
+        self.writer = Writer(folder)
         self._client = client
 
     def __repr__(self) -> str:
         return f"Run({self.name!r})"
 
+    def log(
+        self,
+        metrics: Mapping[str, SupportsFloat] | None = None,
+        *,
+        step: int | None = None,
+        **values: SupportsFloat,
+    ) -> None:
+        """Log metrics of this run, from any thread: `run.log(auc=0.99)`; otherwise as `ml.log`.
+
+        Raises
+        ------
+        TypeError
+            A value is not a number; names the metric.
+        """
+        self.writer.log_all({**metrics, **values} if metrics else values, step)
+
     def metrics(self) -> pd.DataFrame:
         """Return what was logged: one row per step, one column per metric."""
         from jupyter_ml.toolkit.tables import metric_frame  # noqa: PLC0415  (loads pandas)
 
+        self.writer.flush()
         series = [one.to_wire() for one in scan(self.folder).values()]
         frame: pd.DataFrame = metric_frame(series)
         return frame
 
     def end(self, status: str, error: BaseException | None = None) -> None:
-        """Note that the run has ended, and how."""
+        """Write what was logged, and note that the run has ended, and how."""
+        self.writer.close()
         state = {"PrimaryStatus": status}
         if error is not None:
             state["Message"] = f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE]

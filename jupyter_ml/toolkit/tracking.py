@@ -29,7 +29,7 @@ _PROGRESS_EVERY_S = 0.2
 
 _active: contextvars.ContextVar[Writer | None] = contextvars.ContextVar("run", default=None)
 _lock = threading.Lock()
-_writers: dict[str, Writer] = {}
+_of_job: Writer | None = None  # of the run that this process works for, once it has logged
 _progressed: dict[str, float] = {}
 
 
@@ -57,11 +57,9 @@ def log(
     UsageError
         No run is active here.
     """
-    numbers = {name: _number(name, value) for name, value in {**(metrics or {}), **values}.items()}
-    writer = _writer()
-    now = time.time()
-    for name, number in numbers.items():
-        writer.log(name, number, step, now)
+    if metrics:
+        values = {**metrics, **values}
+    (_active.get() or _of_job or _open_run_of_job()).log_all(values, step)
 
 
 def progress(current: float, total: float | None = None, *, label: str | None = None) -> None:
@@ -122,7 +120,7 @@ def run(name: str, **parameters: Any) -> Iterator[Any]:
     Yields
     ------
     Run
-        With `name` and `metrics()`.
+        With `name`, `log()` for other threads than the one of the block, and `metrics()`.
 
     Raises
     ------
@@ -135,16 +133,13 @@ def run(name: str, **parameters: Any) -> Iterator[Any]:
     from jupyter_ml.toolkit.runs import begin  # noqa: PLC0415  (needs the client)
 
     begun = begin(name, parameters)
-    writer = Writer(begun.folder)
-    token = _active.set(writer)
+    token = _active.set(begun.writer)
     try:
         yield begun
     except BaseException as error:
-        writer.close()
         begun.end("Stopped" if isinstance(error, KeyboardInterrupt) else "Failed", error)
         raise
     else:
-        writer.close()
         begun.end("Completed")
     finally:
         _active.reset(token)
@@ -162,10 +157,8 @@ def logging_to(folder: Path) -> Iterator[None]:
         _active.reset(token)
 
 
-def _writer() -> Writer:
-    active = _active.get()
-    if active is not None:
-        return active
+def _open_run_of_job() -> Writer:
+    global _of_job  # noqa: PLW0603  (a job is one run as long as its process lives)
     folder = os.environ.get(RUN_DIR)
     if not folder:
         msg = (
@@ -174,14 +167,6 @@ def _writer() -> Writer:
         )
         raise UsageError(msg)
     with _lock:
-        if folder not in _writers:
-            _writers[folder] = Writer(folder)
-        return _writers[folder]
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        msg = f"Metric {name!r} must be a number, not {type(value).__name__} {value!r:.60}."
-        raise TypeError(msg) from None
+        if _of_job is None:
+            _of_job = Writer(folder)
+        return _of_job

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_ml.core.metrics import RECORD, Series, Writer, scan, tail
+from jupyter_ml.core.metrics import FLUSH_BYTES, RECORD, Writer, scan, tail
+from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,58 @@ def test_a_killed_writer_loses_only_its_buffered_tail(tmp_path: Path) -> None:
     assert scan(tmp_path)["loss"].values.tolist()[:100] == [float(i) for i in range(100)]
 
 
+def test_a_writer_killed_in_full_flight_leaves_whole_records_and_all_but_its_tail(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import os, sys; from jupyter_ml.core.metrics import Writer\n"
+        "writer, said = Writer(sys.argv[1]), os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT)\n"
+        "value = 0\n"
+        "while True:\n"
+        "    writer.log('loss', value); value += 1\n"
+        "    value % 100 or os.pwrite(said, value.to_bytes(8, 'little'), 0)"
+    )
+    run, said = tmp_path / "run", tmp_path / "said"
+    writing = subprocess.Popen([sys.executable, "-c", code, str(run), str(said)])
+    eventually(lambda: sum(file.stat().st_size for file in run.glob("*.points")) > 10**6)
+    writing.kill()
+    writing.wait()
+    values = scan(run)["loss"].values.tolist()
+    logged = int.from_bytes(said.read_bytes(), "little")
+    assert values == [float(value) for value in range(len(values))]
+    assert logged - len(values) <= FLUSH_BYTES / RECORD.size
+
+
+def test_of_several_values_all_are_logged_at_one_time_or_none(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.log_all({"loss": 0.5, "auc": 1}, step=3)
+    with pytest.raises(TypeError, match="'auc' must be a number, not str 'high'"):
+        writer.log_all({"loss": 0.25, "auc": "high"})
+    with pytest.raises(TypeError, match="integer"):
+        writer.log_all({"loss": 0.25}, step=0.5)
+    writer.flush()
+    series = scan(tmp_path)
+    assert {name: (one.steps[0], one.values[0]) for name, one in series.items()} == {
+        "loss": (3, 0.5),
+        "auc": (3, 1.0),
+    }
+    assert series["loss"].times == series["auc"].times
+
+
+def test_one_thread_writes_for_all_writers_and_ends_when_nothing_is_logged(
+    tmp_path: Path,
+) -> None:
+    writers = [Writer(tmp_path / str(number)) for number in range(20)]
+    for writer in writers:
+        writer.log("loss", 1.0)
+    flushers = [thread for thread in threading.enumerate() if thread.name == "metrics"]
+    assert len(flushers) == 1
+    eventually(lambda: all(scan(writer.directory) for writer in writers))
+    eventually(lambda: not flushers[0].is_alive())
+    writers[0].log("loss", 2.0)
+    eventually(lambda: len(scan(writers[0].directory)["loss"]) == 2)
+
+
 def test_a_torn_record_is_left_for_the_next_read(tmp_path: Path) -> None:
     (tmp_path / "w.names").write_text('"loss"\n')
     whole = RECORD.pack(0, 1, 2.0, 3.0)
@@ -132,6 +185,34 @@ def test_a_forked_child_writes_its_own_file_and_repeats_nothing(tmp_path: Path) 
     }
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forks_of_a_process_whose_threads_log_lose_nothing_and_repeat_nothing(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import os, sys, threading; from jupyter_ml.core.metrics import Writer\n"
+        "writer = Writer(sys.argv[1])\n"
+        "def log(name, count):\n"
+        "    for value in range(count): writer.log(name, value)\n"
+        "threads = [threading.Thread(target=log, args=(f't{i}', 20000)) for i in range(3)]\n"
+        "for thread in threads: thread.start()\n"
+        "for number in range(8):\n"
+        "    if (pid := os.fork()) == 0:\n"
+        "        log(f'c{number}', 500); writer.flush(); os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n"
+        "for thread in threads: thread.join()"
+    )
+    subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, str(tmp_path)],
+        check=True,
+        timeout=60,
+    )
+    expected = {f"t{i}": 20000 for i in range(3)} | {f"c{i}": 500 for i in range(8)}
+    series = scan(tmp_path)
+    assert {name: len(one) for name, one in series.items()} == expected
+    assert all(one.values.tolist() == list(range(len(one))) for one in series.values())
+
+
 def test_a_child_of_multiprocessing_flushes_at_its_end(tmp_path: Path) -> None:
     child = multiprocessing.get_context("spawn").Process(
         target=_log_in_child, args=(str(tmp_path),)
@@ -150,35 +231,6 @@ def test_a_closed_writer_goes_on_in_new_files(tmp_path: Path) -> None:
     assert scan(tmp_path)["loss"].steps.tolist() == [0, 1]
 
 
-def test_downsampling_keeps_the_ends_and_every_peak() -> None:
-    series = Series("loss")
-    for step in range(10_000):
-        series.steps.append(step)
-        series.times.append(float(step))
-        series.values.append(math.sin(step / 300))
-    series.values[4321] = 50.0
-    series.values[8765] = -50.0
-    small = series.downsampled(200)
-    assert len(small) <= 200
-    assert (small.steps[0], small.steps[-1]) == (0, 9999)
-    assert (max(small.values), min(small.values)) == (50.0, -50.0)
-
-
-def test_downsampling_shows_where_a_curve_became_nan() -> None:
-    series = Series("loss")
-    for step in range(1000):
-        series.steps.append(step)
-        series.times.append(float(step))
-        series.values.append(math.nan if step >= 500 else 1.0)
-    small = series.downsampled(20)
-    assert (
-        min(
-            step for step, value in zip(small.steps, small.values, strict=True) if math.isnan(value)
-        )
-        <= 556
-    )
-
-
 def test_the_scan_is_the_same_with_and_without_numpy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +238,11 @@ def test_the_scan_is_the_same_with_and_without_numpy(
     for step in range(500):
         writer.log("loss", step / 7)
         writer.log("auc", math.nan if step == 3 else step)
+    second = Writer(tmp_path)
+    second.log_all({f"s{number}": number for number in range(30)})
+    second.log("loss", -1.0, time=0.0)
     writer.flush()
+    second.flush()
     fast = {name: one.values.tobytes() for name, one in scan(tmp_path).items()}
     monkeypatch.setitem(sys.modules, "numpy", None)
     assert {name: one.values.tobytes() for name, one in scan(tmp_path).items()} == fast

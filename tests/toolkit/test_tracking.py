@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -17,13 +18,13 @@ from jupyter_ml.toolkit import tracking
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    monkeypatch.setattr(tracking, "_writers", {})
+    monkeypatch.setattr(tracking, "_of_job", None)
     monkeypatch.setenv("JUPYTER_ML_RUN_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("JUPYTER_ML_ATTEMPT_DIR", str(tmp_path))
 
     def logged():
-        for writer in tracking._writers.values():
-            writer.close()
+        if tracking._of_job is not None:
+            tracking._of_job.close()
         return {name: list(one.values) for name, one in scan(tmp_path / "run").items()}
 
     return logged
@@ -107,6 +108,17 @@ def test_an_input_that_cannot_be_hashed_is_named(run, workspace):
     assert got["Source"] == cell.replace("hush", "***")
     (lock,) = got["Inputs"]
     assert lock == {"Name": "lock", "Kind": "lock"}
+
+
+def test_threads_log_in_the_run_that_they_hold(workspace):
+    with ml.run("outer") as outer, ml.run("inner") as inner:
+        thread = threading.Thread(target=outer.log, args=({"val/loss": 2},), kwargs={"auc": 1})
+        thread.start()
+        thread.join()
+        inner.log(step=7, auc=0.5)
+        ml.log(auc=0.75)
+    assert outer.metrics().to_dict("list") == {"val/loss": [2.0], "auc": [1.0]}
+    assert inner.metrics()["auc"].to_dict() == {7: 0.5, 8: 0.75}
 
 
 def test_a_run_that_raises_has_failed_and_the_next_one_gets_the_next_number(run, workspace):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_ml.contract.errors import ResourceNotFound
-from jupyter_ml.core.metrics import Series, scan
+from jupyter_ml.core.metrics import scan
 from jupyter_ml.harness.records import INPUTS, read_json
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from jupyter_ml.core.context import Context
     from jupyter_ml.core.rows import Row
+    from jupyter_ml.core.series import Series
 
 Json = dict[str, Any]
 

@@ -1,0 +1,165 @@
+"""Series: the points of one metric in memory, and how they are thinned out for a chart.
+
+Only the standard library is needed; numpy makes it faster where it is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MANY = 20_000  # from so many points on, numpy is worth its import
+
+
+@dataclass
+class Series:
+    """The points of one series, in the order they were logged.
+
+    Attributes
+    ----------
+    steps : array of int64
+    times : array of float64, epoch seconds
+    values : array of float64; may hold NaN and infinities
+    """
+
+    name: str
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    times: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.values)
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the series as the API spells it: Name, Steps, Times, Values."""
+        return {
+            "Name": self.name,
+            "Steps": self.steps.tolist(),
+            "Times": self.times.tolist(),
+            "Values": self.values.tolist(),
+        }
+
+    def take(self, indices: Sequence[int]) -> Series:
+        """Return the series with only the points at `indices`."""
+        return Series(
+            self.name,
+            array("q", [self.steps[i] for i in indices]),
+            array("d", [self.times[i] for i in indices]),
+            array("d", [self.values[i] for i in indices]),
+        )
+
+    def by_time(self) -> Series:
+        """Return the series in the order of its times; equal times stay as they are."""
+        if len(self) > _MANY:
+            with contextlib.suppress(ImportError):
+                import numpy as np  # noqa: PLC0415  (optional, and slow to import)
+
+                return _taken(self, np.argsort(np.frombuffer(self.times), kind="stable"))
+        return self.take(sorted(range(len(self)), key=self.times.__getitem__))
+
+    def within(self, axis: str, low: float, high: float) -> Series:
+        """Return the points between two places of an axis, and the nearest one on either side.
+
+        Those beside are what a chart draws its lines to and from at its edges.
+
+        Parameters
+        ----------
+        axis
+            `"steps"` or `"times"`.
+        low, high
+            The range, its ends included, in steps or epoch seconds.
+        """
+        places: Sequence[float] = getattr(self, axis)
+        if len(self) > _MANY:
+            with contextlib.suppress(ImportError):
+                return _within_by_numpy(self, places, low, high)
+        chosen: list[int] = []
+        before = after = None
+        for index, place in enumerate(places):
+            if low <= place <= high:
+                chosen.append(index)
+            elif place < low and (before is None or place >= places[before]):
+                before = index
+            elif place > high and (after is None or place < places[after]):
+                after = index
+        edges = [index for index in (before, after) if index is not None]
+        return self.take(sorted([*chosen, *edges]))
+
+    def downsampled(self, max_points: int) -> Series:
+        """Return at most about `max_points` points that keep the shape of the curve.
+
+        The first and the last point stay, and so do the smallest and the largest value
+        of each of `max_points / 2` equal stretches, so that no peak is lost. The first NaN of
+        a stretch stays too, in excess of `max_points`.
+        """
+        if len(self) <= max(max_points, 2):
+            return self
+        stretches = max(1, (max_points - 2) // 2)
+        if len(self) > _MANY:
+            with contextlib.suppress(ImportError):
+                return _downsampled_by_numpy(self, stretches)
+        keep = {0, len(self) - 1}
+        for number in range(stretches):
+            low = number * len(self) // stretches
+            part = self.values[low : (number + 1) * len(self) // stretches].tolist()
+            known = [value for value in part if not math.isnan(value)]
+            if len(known) < len(part):
+                keep.add(low + list(map(math.isnan, part)).index(True))
+            if known:
+                keep.add(low + part.index(min(known)))
+                keep.add(low + part.index(max(known)))
+        return self.take(sorted(keep))
+
+
+def _downsampled_by_numpy(series: Series, stretches: int) -> Series:
+    import numpy as np  # noqa: PLC0415  (optional, and slow to import)
+
+    size = len(series)
+    values = np.frombuffer(series.values)
+    lows = np.arange(stretches) * size // stretches
+    lengths = np.diff(lows, append=size)
+    kept = [np.array([0, size - 1])]
+    # fmin and fmax pass over NaN, and what equals nothing is in a stretch of NaN alone
+    for marked in (
+        np.isnan(values),
+        values == np.repeat(np.fmin.reduceat(values, lows), lengths),
+        values == np.repeat(np.fmax.reduceat(values, lows), lengths),
+    ):
+        places = np.flatnonzero(marked)
+        if places.size:
+            first = np.minimum(np.searchsorted(places, lows), places.size - 1)
+            found = places[first]
+            kept.append(found[(found >= lows) & (found < lows + lengths)])
+    return _taken(series, np.unique(np.concatenate(kept)))
+
+
+def _within_by_numpy(series: Series, axis: Any, low: float, high: float) -> Series:
+    import numpy as np  # noqa: PLC0415  (optional, and slow to import)
+
+    places = np.asarray(axis)
+    kept = [np.flatnonzero((places >= low) & (places <= high))]
+    before, after = np.flatnonzero(places < low), np.flatnonzero(places > high)
+    if before.size:
+        # the last of those that are nearest, as the slow way has it
+        kept.append(before[::-1][[places[before[::-1]].argmax()]])
+    if after.size:
+        kept.append(after[[places[after].argmin()]])
+    return _taken(series, np.unique(np.concatenate(kept)))
+
+
+def _taken(series: Series, indices: Any) -> Series:
+    import numpy as np  # noqa: PLC0415  (the caller has it)
+
+    return Series(
+        series.name,
+        array("q", np.frombuffer(series.steps, "i8")[indices].tobytes()),
+        array("d", np.frombuffer(series.times)[indices].tobytes()),
+        array("d", np.frombuffer(series.values)[indices].tobytes()),
+    )
