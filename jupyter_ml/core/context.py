@@ -373,7 +373,7 @@ class Context:
                 **record,
             }
         )
-        if type_ == API_CALL:
+        if type_ == API_CALL and name in self.runtime.registry.awaited:
             self.wishes = True
 
     def _subject(self, operation: str, request: Json) -> Json:

@@ -45,6 +45,7 @@ class Event:
 
 
 _COLUMNS = [events.c[name] for name in Event.__dataclass_fields__]
+_LAST_HASH = sa.select(events.c.hash).order_by(events.c.seq.desc()).limit(1)
 
 
 def redact(value: Any, name: str = "") -> Any:
@@ -86,15 +87,13 @@ class EventLog:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a record to the end of the chain; the caller holds a write transaction."""
-        last = self._connection.execute(
-            sa.select(events.c.hash).order_by(events.c.seq.desc()).limit(1)
-        ).scalar()
+        last = self._connection.execute(_LAST_HASH).scalar()
         values = {"event_id": str(uuid.uuid4()), "detail": {}, **record}
         for member in ("request", "response", "detail"):
             values[member] = redact(values.get(member))
         values["previous_hash"] = last or _GENESIS
         values["hash"] = chained(values)
-        self._connection.execute(events.insert().values(**values))
+        self._connection.execute(events.insert(), values)
 
     def since(
         self, seq: int, name: str | None = None, kind: str | None = None, limit: int = 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -128,6 +129,11 @@ class Registry:
         for resource in self.resources.values():
             for name, handler, writes in derived(resource):
                 self.operations.setdefault(name, Operation(name, handler, writes))
+
+    @cached_property
+    def awaited(self) -> frozenset[str]:
+        """The names of the events that some reactor waits for."""
+        return frozenset(reactor.event for reactor in self.reactors)
 
     def members_of(self, operation: str) -> Mapping[str, str]:
         """Return what becomes of each member of an operation's request, by its path."""

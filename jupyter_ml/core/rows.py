@@ -6,7 +6,8 @@ A row keeps apart what was asked for and never changes (`request`), what is want
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+import re
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -40,6 +41,10 @@ class Row:
 
 
 _COLUMNS = [rows.c[column.name] for column in fields(Row)]
+_BY_ID = sa.select(*_COLUMNS).where(rows.c.id == sa.bindparam("row_id"))
+_BY_KEY = sa.select(*_COLUMNS).where(
+    rows.c.kind == sa.bindparam("kind"), rows.c.key == sa.bindparam("key")
+)
 
 
 class Rows:
@@ -50,32 +55,54 @@ class Rows:
 
     def find(self, kind: str, key: str) -> Row | None:
         """Return the row, or `None` where there is none."""
-        return self._one(rows.c.kind == kind, rows.c.key == key)
+        found = self._connection.execute(_BY_KEY, {"kind": kind, "key": key}).first()
+        return None if found is None else Row(*found)
 
     def find_arn(self, arn: str) -> Row | None:
         """Return the row with this ARN, or `None` where there is none."""
-        return self._one(rows.c.arn == arn)
+        found = self.select(rows.c.arn == arn, limit=1)
+        return found[0] if found else None
 
     def insert(self, values: Mapping[str, Any]) -> Row:
         """Add a row; the caller has checked that its key is free."""
-        result = self._connection.execute(rows.insert().values(**values))
-        return self._only(result.inserted_primary_key[0])  # type: ignore[index]
+        result = self._connection.execute(rows.insert(), values)
+        return Row(id=result.inserted_primary_key[0], **values)  # type: ignore[index]
+
+    def insert_all(self, values: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows, in one statement; the caller has checked that their keys are free."""
+        self._connection.execute(rows.insert(), values)
+
+    def last_number(self, kind: str, base: str) -> int:
+        """Return the highest N of the keys `base-N` of a kind, or 0."""
+        number = re.compile(re.escape(base) + r"-([1-9]\d*)")
+        numbered = rows.c.key.startswith(f"{base}-", autoescape=True)
+        # a longer number is higher, so the first key that is one has the highest
+        query = (
+            sa.select(rows.c.key)
+            .where(rows.c.kind == kind, numbered)
+            .order_by(sa.func.length(rows.c.key).desc(), rows.c.key.desc())
+        )
+        for key in self._connection.execute(query).scalars():
+            if found := number.fullmatch(key):
+                return int(found[1])
+        return 0
 
     def change(self, row: Row, now: float, status: str | None, **changes: Json | None) -> Row:
         """Merge `changes` into the row's JSON columns, as the newest revision of it has them."""
-        current = self._one(rows.c.id == row.id)
-        if current is None:
+        found = self._connection.execute(_BY_ID, {"row_id": row.id}).first()
+        if found is None:
             return row
+        current = Row(*found)
         merged = {
             name: {**getattr(current, name), **change}
             for name, change in changes.items()
             if change is not None
         }
-        values = {**merged, "revision": current.revision + 1, "modified_at": now}
+        values: Json = {**merged, "revision": current.revision + 1, "modified_at": now}
         if status is not None:
             values["status"] = status
         self._connection.execute(rows.update().where(rows.c.id == row.id).values(**values))
-        return self._only(row.id)
+        return replace(current, **values)
 
     def delete(self, row: Row) -> None:
         """Remove the row and its tags."""
@@ -105,17 +132,11 @@ class Rows:
     def tag(self, arn: str, values: Mapping[str, str]) -> None:
         """Add or replace tags of the resource with this ARN."""
         self.untag(arn, list(values))
-        for key, value in values.items():
-            self._connection.execute(tags.insert().values(arn=arn, key=key, value=value))
+        if values:
+            pairs = [{"arn": arn, "key": key, "value": value} for key, value in values.items()]
+            self._connection.execute(tags.insert(), pairs)
 
     def untag(self, arn: str, keys: Sequence[str]) -> None:
         """Remove tags by key; a key that is not there is none to remove."""
-        self._connection.execute(tags.delete().where(tags.c.arn == arn, tags.c.key.in_(keys)))
-
-    def _only(self, identity: int) -> Row:
-        (row,) = self.select(rows.c.id == identity)
-        return row
-
-    def _one(self, *where: sa.ColumnElement[bool]) -> Row | None:
-        found = self._connection.execute(sa.select(*_COLUMNS).where(*where)).first()
-        return None if found is None else Row(*found)
+        if keys:
+            self._connection.execute(tags.delete().where(tags.c.arn == arn, tags.c.key.in_(keys)))
