@@ -108,7 +108,7 @@ class Shape:
         """Whether exactly one member of the structure is set."""
         return bool(self._definition.get("union"))
 
-    @property
+    @cached_property
     def is_document(self) -> bool:
         """Whether any JSON value will do."""
         return bool(self._definition.get("document"))

@@ -7,7 +7,9 @@ SQLITE_BUSY whatever its time-out. Reads never lock.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
 import sqlite3
 import time
@@ -15,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import sqlalchemy as sa
 
 from jupyter_ml.contract.errors import MLError
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_S = 30.0
 _WAL_PAUSE_S = 0.01
+_LONG_NUMBER = re.compile(r"\d{19}")
+_SHORT = 19
 
 
 class StoreError(MLError):
@@ -52,7 +57,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = sa.create_engine(url, json_serializer=_dumps)
+        self._engine = sa.create_engine(url, json_serializer=_dumps, json_deserializer=_loads)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
@@ -122,6 +127,14 @@ class Store:
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _loads(text: str) -> Any:
+    # orjson is four times faster, but rounds what is longer than 64 bits and refuses NaN
+    if len(text) < _SHORT or _LONG_NUMBER.search(text) is None:
+        with contextlib.suppress(ValueError):
+            return orjson.loads(text)
+    return json.loads(text)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from jupyter_ml.core import store as store_module
 from jupyter_ml.core.migrations import SCHEMA, schema_version
 from jupyter_ml.core.store import Store, StoreError
+from jupyter_ml.core.tables import timers
 from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
@@ -91,3 +94,19 @@ def test_new_databases_may_be_opened_by_many_processes_at_once(tmp_path: Path) -
     assert [opener.wait(60) for opener in openers] == [0] * len(openers)
     with Store.at(tmp_path / "0.db").read() as connection:
         assert schema_version(connection) == SCHEMA
+
+
+def test_numbers_that_json_has_no_word_for_or_64_bits_no_room_come_back_as_they_were(
+    tmp_path: Path,
+) -> None:
+    store = Store.at(tmp_path / "a.db")
+    kept = {"big": 2**80, "small": -(2**64), "nan": math.nan, "half": 0.1, "text": "é\ud800"}
+    values = {"name": "n", "key": "k", "due_at": 0.0, "detail": kept}
+    with store.write() as connection:
+        connection.execute(timers.insert(), values)
+    with store.read() as connection:
+        read = connection.execute(sa.select(timers.c.detail)).scalar_one()
+    assert math.isnan(read.pop("nan"))
+    del kept["nan"]
+    assert read == kept
+    assert all(type(read[name]) is type(kept[name]) for name in kept)
