@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from jupyter_ml.toolkit.extension import load_ipython_extension, unload_ipython_extension
     from jupyter_ml.toolkit.jobs import job, jobs
     from jupyter_ml.toolkit.session import status
-    from jupyter_ml.toolkit.tracking import log, progress, run
+    from jupyter_ml.toolkit.tracking import batch, log, progress, run
     from jupyter_ml.toolkit.training import train
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "batch": "jupyter_ml.toolkit.tracking",
     "compare": "jupyter_ml.toolkit.experiments",
     "endpoint": "jupyter_ml.toolkit.endpoints",
     "endpoints": "jupyter_ml.toolkit.endpoints",
@@ -39,6 +40,7 @@ _HOMES = {
 
 __all__ = [
     "__version__",
+    "batch",
     "compare",
     "endpoint",
     "endpoints",

@@ -50,9 +50,10 @@ def check_members(operation: str, request: Mapping[str, Any], table: Mapping[str
                 f"{operation} has no meaning for {name} here: the member is newer than this "
                 f"program (botocore {model.botocore_version()}); leave it out or update jupyter_ml."
             )
+    rejects = any(word.startswith(_REJECTED) for word in table.values())
     refusals.extend(
         f"{operation} does not take {path}: {table[path].removeprefix(_REJECTED).rstrip('.')}."
-        for path in dict.fromkeys(_rejected(request, "", table))
+        for path in dict.fromkeys(_rejected(request, "", table) if rejects else ())
     )
     if refusals:
         raise ValidationException(" ".join(refusals))

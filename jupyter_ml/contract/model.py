@@ -103,7 +103,7 @@ class Shape:
         """Values that a string may have; empty where any will do."""
         return tuple(self._definition.get("enum", ()))
 
-    @property
+    @cached_property
     def is_union(self) -> bool:
         """Whether exactly one member of the structure is set."""
         return bool(self._definition.get("union"))

@@ -304,13 +304,14 @@ def _wrong_type(shape: Shape, value: Any, path: str) -> str:
 
 
 def _check_length(shape: Shape, value: Any, path: str, violations: list[str]) -> None:
-    shown = None if shape.is_sensitive or shape.type == "blob" else _shown(value)
     if shape.minimum is not None and len(value) < shape.minimum:
         text = f"Member must have length greater than or equal to {shape.minimum}"
-        violations.append(_says(shown, path, text))
     elif shape.maximum is not None and len(value) > shape.maximum:
         text = f"Member must have length less than or equal to {shape.maximum}, not {len(value)}"
-        violations.append(_says(shown, path, text))
+    else:
+        return
+    shown = None if shape.is_sensitive or shape.type == "blob" else _shown(value)
+    violations.append(_says(shown, path, text))
 
 
 def _unknown(shape: Shape, name: Any, prefix: str) -> str:

@@ -23,7 +23,7 @@ from jupyter_ml.core.rows import Row, Rows
 from jupyter_ml.core.timers import Timer, Timers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -216,26 +216,42 @@ class Context:
         resource, rows = self.resource(kind), Rows(self.connection)
         if (existing := rows.find(kind, key)) is not None:
             raise already_exists(resource, existing)
-        observed = observed or {}
         row = rows.insert(
             {
-                "kind": kind,
-                "key": key,
-                "arn": self.arn(kind, key),
+                **self._blank(kind, key, request, observed or {}),
                 "parent": parent,
-                "owner": self.principal.name,
-                "revision": 1,
-                "status": observed.get(resource.status) if resource.status else None,
-                "request": {name: value for name, value in request.items() if name != "Tags"},
                 "desired": desired or {},
-                "observed": observed,
                 "private": private or {},
-                "created_at": self.now(),
-                "modified_at": self.now(),
             }
         )
         rows.tag(row.arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
         return row
+
+    def add_all(self, kind: str, resources: Mapping[str, tuple[Json, Json, Json]]) -> None:
+        """Add many of a kind whose keys are free: request, observed and private by key."""
+        new = [
+            {**self._blank(kind, key, request, observed), "private": private}
+            for key, (request, observed, private) in resources.items()
+        ]
+        Rows(self.connection).insert_all(new)
+
+    def _blank(self, kind: str, key: str, request: Json, observed: Json) -> Json:
+        status, now = self.resource(kind).status, self.now()
+        return {
+            "kind": kind,
+            "key": key,
+            "arn": self.arn(kind, key),
+            "parent": None,
+            "owner": self.principal.name,
+            "revision": 1,
+            "status": observed.get(status) if status else None,
+            "request": {name: value for name, value in request.items() if name != "Tags"},
+            "desired": {},
+            "observed": observed,
+            "private": {},
+            "created_at": now,
+            "modified_at": now,
+        }
 
     def find(self, kind: str, key: str) -> Row | None:
         """Return a resource, or `None` where there is none."""

@@ -17,7 +17,6 @@ import binascii
 import contextlib
 import json
 import os
-import struct
 import sys
 import threading
 import time as clock
@@ -27,17 +26,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.flusher import Flusher
-from jupyter_ml.core.series import Series
+from jupyter_ml.core.series import RECORD, Series, split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import SupportsFloat
 
-RECORD = struct.Struct("<I4xqdd")  # series, step, time, value
 FLUSH_BYTES = 64 * 1024
 FLUSH_S = 0.2
 _IDLE_ROUNDS = 5  # the flusher no longer comes after so many in which nothing was buffered
 _BACKLOG_BYTES = 64 * FLUSH_BYTES  # kept while the disk is full; older points are dropped
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 _pack = RECORD.pack
 _now = clock.time
 
@@ -48,11 +47,19 @@ class Writer:
     Parameters
     ----------
     directory
-        The run's folder; made when the first point is logged.
+        The run's folder, made when the first point is logged. One for which it is not known yet
+        keeps its points in memory until `place`.
+    when_full
+        What to do when so many are kept that they should be written: it returns the folder.
     """
 
-    def __init__(self, directory: str | os.PathLike[str]) -> None:
-        self.directory = Path(directory)
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None,
+        when_full: Callable[[], Path] | None = None,
+    ) -> None:
+        self.directory = None if directory is None else Path(directory)
+        self._when_full = when_full
         self.dropped = 0
         self._next_steps: dict[str, int] = {}
         self._begin()
@@ -66,9 +73,11 @@ class Writer:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._buffer = bytearray()
+        self._new_names = bytearray()
         self._series: dict[str, list[int]] = {}
         self._points_fd = self._names_fd = -1
-        self._awake = False  # whether the flusher looks after what is buffered
+        # whether the flusher looks after what is buffered; nobody has to where that stays in memory
+        self._awake = self.directory is None
         self._idle_rounds = 0
 
     def log(
@@ -155,35 +164,57 @@ class Writer:
                 if fd >= 0:
                     os.close(fd)
             self._points_fd = self._names_fd = -1
-            self._next_steps = {name: step for name, (_, step) in self._series.items()}
-            self._series = {}
+            self._begin_anew()
 
     def _named(self, name: str) -> list[int]:
         if not isinstance(name, str) or not name:
             msg = f"A metric's name is a text that is not empty, not {name!r}."
             raise TypeError(msg)
-        self._open()
-        os.write(self._names_fd, json.dumps(name).encode() + b"\n")
+        if self.directory is not None:
+            self._open(self.directory)
+        self._new_names += json.dumps(name).encode() + b"\n"
         series = self._series[name] = [len(self._series), self._next_steps.get(name, 0)]
         return series
 
-    def _open(self) -> None:
+    def place(self, directory: Path) -> None:
+        """Write to this folder from now on, beginning with what is in memory."""
+        with self._lock:
+            self._place(directory)
+
+    def take(self) -> tuple[list[str], bytes]:
+        """Return the names and records in memory; what is logged from now on counts on."""
+        with self._lock:
+            taken = list(self._series), bytes(self._buffer)
+            self._buffer.clear()
+            self._begin_anew()
+            return taken
+
+    def _begin_anew(self) -> None:
+        # what is logged from now on goes to files of their own, with names of their own
+        self._next_steps = {name: step for name, (_, step) in self._series.items()}
+        self._series = {}
+        self._new_names.clear()
+
+    def _place(self, directory: Path) -> None:
+        self.directory = directory
+        self._awake = False
+        if self._buffer:
+            self._open(directory)
+            self._write()
+
+    def _open(self, directory: Path) -> None:
         if self._points_fd >= 0:
             return
-        # the time first, so that writers list in the order they began
-        stem = f"{clock.time_ns():019d}-{os.getpid()}-{os.urandom(4).hex()}"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-        begin = os.path.join(self.directory, stem)  # noqa: PTH118  (a run costs few calls)
-        try:
-            self._names_fd = os.open(f"{begin}.names", flags, 0o644)
-        except FileNotFoundError:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._names_fd = os.open(f"{begin}.names", flags, 0o644)
-        self._points_fd = os.open(f"{begin}.points", flags, 0o644)
+        directory.mkdir(parents=True, exist_ok=True)
+        begin = directory / stem()
+        self._names_fd = os.open(f"{begin}.names", _APPEND, 0o644)
+        self._points_fd = os.open(f"{begin}.points", _APPEND, 0o644)
         _flush_at_end_of_child()
 
     def _attend(self) -> None:
         if len(self._buffer) >= FLUSH_BYTES:
+            if self.directory is None and self._when_full is not None:
+                self._place(self._when_full())
             self._write()
         if not self._awake:
             self._awake = True
@@ -191,16 +222,18 @@ class Writer:
             _flusher.look_after(self)
 
     def _write(self) -> None:
-        """Append the buffer; keep what a full disk did not take, and finish that first."""
-        while self._buffer and self._points_fd >= 0:
-            try:
-                written = os.write(self._points_fd, self._buffer)
-            except OSError:
-                excess = len(self._buffer) - _BACKLOG_BYTES
-                if excess > 0:
-                    self._drop(excess)
-                return
-            del self._buffer[:written]
+        """Append the buffers; keep what a full disk did not take, and finish that first."""
+        if self._points_fd < 0:
+            return
+        try:
+            # the names first: a reader must know those of all records that it sees
+            for fd, buffer in ((self._names_fd, self._new_names), (self._points_fd, self._buffer)):
+                while buffer:
+                    del buffer[: os.write(fd, buffer)]
+        except OSError:
+            excess = len(self._buffer) - _BACKLOG_BYTES
+            if excess > 0:
+                self._drop(excess)
 
     def _drop(self, excess: int) -> None:
         # a record of which the first bytes are on disk must be finished, so drop after it
@@ -216,6 +249,12 @@ class Writer:
             self._write()
             self._awake = bool(self._buffer) or self._idle_rounds <= _IDLE_ROUNDS
             return self._awake
+
+
+def stem() -> str:
+    """Return a name for files that nobody else has."""
+    # the time first, so that writers list in the order they began
+    return f"{clock.time_ns():019d}-{os.getpid()}-{os.urandom(4).hex()}"
 
 
 def _not_a_number(values: Mapping[str, Any]) -> str:
@@ -285,34 +324,38 @@ def tail(directory: str | os.PathLike[str], cursor: str | None) -> tuple[dict[st
     offsets = _decoded(cursor)
     series: dict[str, Series] = {}
     merged = False
-    for path in sorted(Path(directory).glob("*.points")):
-        start = offsets.get(path.stem, 0)
-        data = _complete_records(path, start)
-        if not data:
-            continue
-        names = _names(path.with_suffix(".names"))
-        for name, part in _split(data, names).items():
+    for path in _written(directory):
+        names, data, offsets[path.stem] = _read(path, offsets.get(path.stem, 0))
+        for name, part in split(data, names).items():
             if name in series:
-                series[name].steps.extend(part.steps)
-                series[name].times.extend(part.times)
-                series[name].values.extend(part.values)
+                series[name].extend(part)
                 merged = True
             else:
                 series[name] = part
-        offsets[path.stem] = start + len(data)
     if merged:
         series = {name: one.by_time() for name, one in series.items()}
     return series, _encoded(offsets)
 
 
-def _complete_records(path: Path, start: int) -> bytes:
+def _written(directory: str | os.PathLike[str]) -> list[Path]:
+    try:
+        names = sorted(os.listdir(directory))  # noqa: PTH208  (thousands of runs are compared)
+    except OSError:
+        return []
+    return [Path(directory, name) for name in names if name.endswith(".points")]
+
+
+def _read(path: Path, start: int) -> tuple[list[str], bytes, int]:
+    """Return the names, the whole records from an offset on, and the offset after them."""
     try:
         with path.open("rb") as file:
             file.seek(start)
             data = file.read()
     except OSError:
-        return b""
-    return data[: len(data) - len(data) % RECORD.size]
+        return [], b"", start
+    data = data[: len(data) - len(data) % RECORD.size]
+    names = _names(path.with_suffix(".names")) if data else []
+    return names, data, start + len(data)
 
 
 def _names(path: Path) -> list[str]:
@@ -326,47 +369,6 @@ def _names(path: Path) -> list[str]:
             except ValueError:
                 names.append("?")
     return names
-
-
-def _split(data: bytes, names: list[str]) -> dict[str, Series]:
-    if len(data) > 100 * RECORD.size:
-        with contextlib.suppress(ImportError):
-            return _split_by_numpy(data, names)
-    found: dict[str, Series] = {}
-    for number, step, time, value in RECORD.iter_unpack(data):
-        name = names[number] if number < len(names) else f"?{number}"
-        series = found.get(name)
-        if series is None:
-            series = found[name] = Series(name)
-        series.steps.append(step)
-        series.times.append(time)
-        series.values.append(value)
-    return found
-
-
-def _split_by_numpy(data: bytes, names: list[str]) -> dict[str, Series]:
-    import numpy as np  # noqa: PLC0415  (optional, and slow to import)
-
-    words = np.frombuffer(data, "<i8").reshape(-1, RECORD.size // 8)
-    numbers = words[:, 0] & 0xFFFFFFFF
-    order = np.argsort(_short(numbers), kind="stable")
-    present, first, counts = np.unique(numbers, return_index=True, return_counts=True)
-    ends = np.cumsum(counts)
-    found: dict[str, Series] = {}
-    for which in np.argsort(first).tolist():
-        number = int(present[which])
-        rows = words[order[ends[which] - counts[which] : ends[which]]]
-        name = names[number] if number < len(names) else f"?{number}"
-        series = found[name] = Series(name)
-        series.steps.frombytes(rows[:, 1].tobytes())
-        series.times.frombytes(rows[:, 2].tobytes())
-        series.values.frombytes(rows[:, 3].tobytes())
-    return found
-
-
-def _short(numbers: Any) -> Any:
-    # numpy sorts 16 bits by radix, ten times faster
-    return numbers.astype("u2") if numbers.max() < 1 << 16 else numbers
 
 
 def _encoded(offsets: dict[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Series: the points of one metric in memory, and how they are thinned out for a chart.
+"""Series: the points of one metric in memory, read from records and thinned out for a chart.
 
 Only the standard library is needed; numpy makes it faster where it is installed.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import struct
+import sys
 from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+RECORD = struct.Struct("<I4xqdd")  # series, step, time, value
+_WORTH_NUMPY = 2_000
 _MANY = 20_000  # from so many points on, numpy is worth its import
 
 
@@ -37,6 +41,12 @@ class Series:
         """Return the number of points."""
         return len(self.values)
 
+    def extend(self, later: Series) -> None:
+        """Append the points of another."""
+        self.steps.extend(later.steps)
+        self.times.extend(later.times)
+        self.values.extend(later.values)
+
     def to_wire(self) -> dict[str, Any]:
         """Return the series as the API spells it: Name, Steps, Times, Values."""
         return {
@@ -44,6 +54,32 @@ class Series:
             "Steps": self.steps.tolist(),
             "Times": self.times.tolist(),
             "Values": self.values.tolist(),
+        }
+
+    def last(self) -> float | None:
+        """Return the last value, `None` where that is not finite."""
+        value = self.values[-1]
+        return value if math.isfinite(value) else None
+
+    def summary(self) -> dict[str, Any]:
+        """Return the series in short, as the API spells it.
+
+        What is not finite counts as a point, but has no value.
+        """
+        finite = [value for value in self.values if math.isfinite(value)]
+        mean = math.fsum(finite) / len(finite) if finite else None
+        spread = None
+        if mean is not None:
+            spread = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / len(finite))
+        return {
+            "MetricName": self.name,
+            "TimeStamp": self.times[-1],
+            "Last": self.last(),
+            "Min": min(finite, default=None),
+            "Max": max(finite, default=None),
+            "Avg": mean,
+            "StdDev": spread,
+            "Count": len(self),
         }
 
     def take(self, indices: Sequence[int]) -> Series:
@@ -116,6 +152,62 @@ class Series:
                 keep.add(low + part.index(min(known)))
                 keep.add(low + part.index(max(known)))
         return self.take(sorted(keep))
+
+
+def split(data: bytes, names: Sequence[str]) -> dict[str, Series]:
+    """Return the series in a piece of records, in the order of their first points.
+
+    Parameters
+    ----------
+    data
+        Whole records, as `RECORD` has them.
+    names
+        Those of the series, by their number.
+    """
+    if len(data) > _WORTH_NUMPY * RECORD.size:
+        with contextlib.suppress(ImportError):
+            return _split_by_numpy(data, names)
+    found: dict[str, Series] = {}
+    if len(names) == 1 and sys.byteorder == "little":
+        only = found[names[0]] = Series(names[0])
+        only.steps = array("q", data)[1::4]
+        numbers = array("d", data)
+        only.times, only.values = numbers[2::4], numbers[3::4]
+        return found
+    for number, step, time, value in RECORD.iter_unpack(data):
+        name = names[number] if number < len(names) else f"?{number}"
+        series = found.get(name)
+        if series is None:
+            series = found[name] = Series(name)
+        series.steps.append(step)
+        series.times.append(time)
+        series.values.append(value)
+    return found
+
+
+def _split_by_numpy(data: bytes, names: Sequence[str]) -> dict[str, Series]:
+    import numpy as np  # noqa: PLC0415  (optional, and slow to import)
+
+    words = np.frombuffer(data, "<i8").reshape(-1, RECORD.size // 8)
+    numbers = words[:, 0] & 0xFFFFFFFF
+    order = np.argsort(_short(numbers), kind="stable")
+    present, first, counts = np.unique(numbers, return_index=True, return_counts=True)
+    ends = np.cumsum(counts)
+    found: dict[str, Series] = {}
+    for which in np.argsort(first).tolist():
+        number = int(present[which])
+        rows = words[order[ends[which] - counts[which] : ends[which]]]
+        name = names[number] if number < len(names) else f"?{number}"
+        series = found[name] = Series(name)
+        series.steps.frombytes(rows[:, 1].tobytes())
+        series.times.frombytes(rows[:, 2].tobytes())
+        series.values.frombytes(rows[:, 3].tobytes())
+    return found
+
+
+def _short(numbers: Any) -> Any:
+    # numpy sorts 16 bits by radix, ten times faster
+    return numbers.astype("u2") if numbers.max() < 1 << 16 else numbers
 
 
 def _downsampled_by_numpy(series: Series, stretches: int) -> Series:

@@ -59,6 +59,11 @@ class Workspace:
         """Return the folder of one attempt at a resource's work."""
         return self.root / "work" / kind / key / str(attempt)
 
+    @property
+    def packs(self) -> Path:
+        """Where the points of many small runs are, together."""
+        return self.root / "packs"
+
     def run_dir(self, name: str) -> Path:
         """Return the folder of the metric files of a run, whether or not it exists."""
         return self.root / "runs" / name

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import (
     ResourceInUse,
     ResourceNotFound,
@@ -14,7 +13,7 @@ from jupyter_ml.contract.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from jupyter_ml.client import Client
 
@@ -25,6 +24,11 @@ _LONGEST = 57  # 63 of SageMaker, less "-99999"
 _TRIES = 100
 
 
+def is_name(word: str) -> bool:
+    """Return whether SageMaker would take a word as a name with a number behind it."""
+    return bool(_NAME.fullmatch(word)) and len(word) <= _LONGEST
+
+
 def checked(name: str) -> str:
     """Return the name when SageMaker would take it with a number behind it.
 
@@ -33,7 +37,7 @@ def checked(name: str) -> str:
     UsageError
         It has other characters than letters, digits and hyphens, or is too long; proposes one.
     """
-    if _NAME.fullmatch(name) and len(name) <= _LONGEST:
+    if is_name(name):
         return name
     better = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")[:_LONGEST].strip("-")
     hint = f" Try {better!r}." if better else ""
@@ -44,30 +48,20 @@ def checked(name: str) -> str:
     raise UsageError(msg)
 
 
-def last_number(base: str, taken: Iterable[str]) -> int:
-    """Return the highest N of the names `base-N`, or 0."""
-    pattern = re.compile(re.escape(base) + r"-([1-9]\d*)")
-    found = (pattern.fullmatch(name) for name in taken)
-    return max((int(match[1]) for match in found if match), default=0)
-
-
-def numbered(client: Client, kind: str, base: str) -> list[str]:
-    """Return the names of the resources `base-N` that exist, lowest number first.
+def last_number(client: Client, kind: str, base: str) -> int:
+    """Return the highest N of the resources `base-N` that exist, or 0.
 
     Parameters
     ----------
     client
         Of the workspace to look in.
     kind
-        `"TrainingJob"`, `"TrialComponent"`, `"Model"` ...; needs a List operation.
+        `"TrainingJob"`, `"TrialComponent"`, `"Model"` ...
     base
         The name without its number.
     """
-    pages: dict[str, Any] = {"TrialComponent": {}}.get(kind, {"NameContains": f"{base}-"})
-    items = paginate(client, f"List{kind}s", pages, _SUMMARIES.get(kind, f"{kind}Summaries"))
-    names = [item[f"{kind}Name"] for item in items]
-    ours = [name for name in names if last_number(base, [name])]
-    return sorted(ours, key=lambda name: last_number(base, [name]))
+    request = {"ResourceType": kind, "BaseName": base}
+    return int(client.call("GetLastNumber", request)["Number"])
 
 
 def exists(client: Client, kind: str, name: str) -> bool:
@@ -84,8 +78,7 @@ def create_numbered(client: Client, kind: str, base: str, create: Callable[[str]
 
     Somebody else may take the number first; then the next one is tried.
     """
-    taken = numbered(client, kind, checked(base))
-    number = last_number(base, taken)
+    number = last_number(client, kind, checked(base))
     for _ in range(_TRIES):
         number += 1
         try:
@@ -97,6 +90,3 @@ def create_numbered(client: Client, kind: str, base: str, create: Callable[[str]
         return f"{base}-{number}"
     msg = f"{_TRIES} numbers after {base}-{number - _TRIES} are taken; choose another name."
     raise ResourceInUse(msg)
-
-
-_SUMMARIES = {"Model": "Models", "Endpoint": "Endpoints", "EndpointConfig": "EndpointConfigs"}

@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def provenance(
         "notebook": cell.notebook,
         "cell_id": cell.cell_id,
         "source": redacted(source),
-        "git": git_state(_folder(cell.notebook)),
+        "git": _git_lately(_folder(cell.notebook).absolute(), int(time.monotonic())),
         "environment": environment(source, (values or {}).values()),
         "inputs": list(inputs),
         "tags": dict(tags or {}),
@@ -87,6 +88,12 @@ def environment(source: str, values: Iterable[object] = ()) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": versions,
     }
+
+
+@functools.lru_cache(maxsize=8)
+def _git_lately(folder: Path, _second: int) -> dict[str, Any] | None:
+    """Return the state of git, asked for once a second: a loop of runs would wait for it most."""
+    return git_state(folder)
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jupyter_ml.client import Client
+    from jupyter_ml.core.series import Series
 
 _LONGEST_MESSAGE = 1024
 
@@ -41,13 +42,22 @@ class Run:
     """
 
     def __init__(self, name: str, client: Client, folder: Path) -> None:
-        self.name = name
-        self.folder = folder
         self.writer = Writer(folder)
+        self._place = (name, folder)
         self._client = client
 
     def __repr__(self) -> str:
         return f"Run({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """Its full name, such as `baseline-1`."""
+        return self._place[0]
+
+    @property
+    def folder(self) -> Path:
+        """Where its metrics are written."""
+        return self._place[1]
 
     def log(
         self,
@@ -77,20 +87,20 @@ class Run:
     def end(self, status: str, error: BaseException | None = None) -> None:
         """Write what was logged, and note that the run has ended, and how."""
         self.writer.close()
-        state = {"PrimaryStatus": status}
-        if error is not None:
-            state["Message"] = f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE]
-        self._client.call(
-            "UpdateTrialComponent",
-            {"TrialComponentName": self.name, "Status": state, "EndTime": time.time()},
-        )
+        request = {
+            "RunName": self.name,
+            "Status": end_state(status, error),
+            "EndTime": time.time(),
+            "Metrics": summaries(scan(self.folder)),
+        }
+        self._client.call("EndRun", request)
 
 
 def begin(name: str, parameters: Mapping[str, Any]) -> Run:
     """Create a run under the next number of a name, with where it comes from."""
     client = session.client()
     workspace = session.workspace_of(client)
-    given = {key: _parameter(key, value) for key, value in parameters.items()}
+    given = recorded(parameters)
 
     def create(numbered: str) -> None:
         client.call(
@@ -122,6 +132,25 @@ def origin() -> dict[str, Any]:
     code = ip.transform_cell(below if magic.startswith("%%") else source)
     inputs = inputs_of(code, ip.user_ns, ip.user_ns_hidden)
     return provenance(source, inputs=inputs)
+
+
+def end_state(status: str, error: BaseException | None) -> dict[str, str]:
+    """Return how a run ended, as the API spells it."""
+    if error is None:
+        return {"PrimaryStatus": status}
+    # one line, as the API has it
+    message = " ".join(f"{type(error).__name__}: {error}".split())
+    return {"PrimaryStatus": status, "Message": message[:_LONGEST_MESSAGE]}
+
+
+def summaries(series: Mapping[str, Series]) -> list[dict[str, Any]]:
+    """Return metrics in short, by name."""
+    return [series[name].summary() for name in sorted(series)]
+
+
+def recorded(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return parameters as the API spells them; what looks like a secret is hidden."""
+    return {name: _parameter(name, value) for name, value in parameters.items()}
 
 
 def _parameter(name: str, value: Any) -> dict[str, Any]:

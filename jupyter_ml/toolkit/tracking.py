@@ -28,6 +28,7 @@ ATTEMPT_DIR = "JUPYTER_ML_ATTEMPT_DIR"
 _PROGRESS_EVERY_S = 0.2
 
 _active: contextvars.ContextVar[Writer | None] = contextvars.ContextVar("run", default=None)
+_batch: contextvars.ContextVar[Any] = contextvars.ContextVar("batch", default=None)
 _lock = threading.Lock()
 _of_job: Writer | None = None  # of the run that this process works for, once it has logged
 _progressed: dict[str, float] = {}
@@ -127,11 +128,12 @@ def run(name: str, **parameters: Any) -> Iterator[Any]:
     UsageError
         A job is a run already; log in it without this.
     """
-    if os.environ.get(RUN_DIR):
-        msg = "A job is a run already; call ml.log in it, without ml.run around."
-        raise UsageError(msg)
-    from jupyter_ml.toolkit.runs import begin  # noqa: PLC0415  (needs the client)
-
+    _refuse_in_job("ml.run")
+    within = _batch.get()
+    if within is None:
+        from jupyter_ml.toolkit.runs import begin  # noqa: PLC0415  (needs the client)
+    else:
+        begin = within.begin
     begun = begin(name, parameters)
     token = _active.set(begun.writer)
     try:
@@ -143,6 +145,42 @@ def run(name: str, **parameters: Any) -> Iterator[Any]:
         begun.end("Completed")
     finally:
         _active.reset(token)
+
+
+@contextmanager
+def batch() -> Iterator[Any]:
+    """Write the many small runs of a block together, some ten times faster than one by one.
+
+    `with ml.batch():` goes around a loop with `with ml.run(...)` in it, which stays as it is. Runs
+    that have ended are written once a second and at the end of the block; a process that is killed
+    loses those that were not.
+
+    Yields
+    ------
+    Batch
+        With `names`, those of its runs that have ended.
+
+    Raises
+    ------
+    UsageError
+        A job is a run already; log in it without this.
+    """
+    _refuse_in_job("ml.batch")
+    from jupyter_ml.toolkit.batches import Batch  # noqa: PLC0415  (needs the client)
+
+    begun = Batch()
+    token = _batch.set(begun)
+    try:
+        yield begun
+    finally:
+        _batch.reset(token)
+        begun.write()
+
+
+def _refuse_in_job(what: str) -> None:
+    if os.environ.get(RUN_DIR):
+        msg = f"A job is a run already; call ml.log in it, without {what} around."
+        raise UsageError(msg)
 
 
 @contextmanager

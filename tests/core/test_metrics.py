@@ -235,7 +235,7 @@ def test_the_scan_is_the_same_with_and_without_numpy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = Writer(tmp_path)
-    for step in range(500):
+    for step in range(1500):
         writer.log("loss", step / 7)
         writer.log("auc", math.nan if step == 3 else step)
     second = Writer(tmp_path)

@@ -6,18 +6,26 @@ import threading
 
 import pytest
 
-from jupyter_ml.contract.errors import UsageError
-from jupyter_ml.toolkit.naming import checked, create_numbered, last_number, numbered
+from jupyter_ml.contract.errors import UsageError, ValidationException
+from jupyter_ml.toolkit.naming import checked, create_numbered, last_number
 
 
 def component(client):
     return lambda name: client.call("CreateTrialComponent", {"TrialComponentName": name})
 
 
-def test_the_last_number_counts_only_names_of_that_base():
-    taken = ["cancer-1", "cancer-9", "cancer-10", "cancer-big-99", "cancer-01", "cancer"]
-    assert last_number("cancer", taken) == 10
-    assert last_number("other", taken) == 0
+def test_the_last_number_counts_only_names_of_that_base(workspace):
+    taken = ["cancer-1", "cancer-9", "cancer-10", "cancer-big-999", "cancer-011", "cancer"]
+    for name in [*taken, "Cancer-99", "canc-er-77"]:
+        component(workspace)(name)
+    assert last_number(workspace, "TrialComponent", "cancer") == 10
+    assert last_number(workspace, "TrialComponent", "other") == 0
+    assert last_number(workspace, "TrainingJob", "cancer") == 0
+
+
+def test_a_kind_of_resource_that_is_not_is_refused_with_those_that_are(workspace):
+    with pytest.raises(ValidationException, match=r"'Trainings'; there are .*TrainingJob"):
+        last_number(workspace, "Trainings", "cancer")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +41,7 @@ def test_creating_again_takes_the_next_number(workspace):
         create_numbered(workspace, "TrialComponent", "run", component(workspace)) for _ in range(3)
     ]
     assert made == ["run-1", "run-2", "run-3"]
-    assert numbered(workspace, "TrialComponent", "run") == made
+    assert last_number(workspace, "TrialComponent", "run") == 3
 
 
 def test_two_that_create_at_once_get_different_numbers(workspace):

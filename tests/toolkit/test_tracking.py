@@ -122,7 +122,7 @@ def test_threads_log_in_the_run_that_they_hold(workspace):
 
 
 def test_a_run_that_raises_has_failed_and_the_next_one_gets_the_next_number(run, workspace):
-    run("with ml.run('base'):\n    raise ValueError('no')", fails=True)
+    run("with ml.run('base'):\n    raise ValueError('no\\nor yes')", fails=True)
     run("with ml.run('base'):\n    pass")
     states = [workspace.call("GetRun", {"RunName": f"base-{n}"})["Status"] for n in (1, 2)]
     assert states == ["Failed", "Completed"]

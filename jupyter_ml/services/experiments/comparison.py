@@ -7,8 +7,6 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_ml.services.experiments.runs import last_value
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -87,7 +85,7 @@ def best_index(name: str, values: Sequence[float | None]) -> int | None:
 def _metrics(runs: Sequence[Run]) -> list[Json]:
     compared = []
     for name in _metric_names(runs):
-        values = [last_value(run.series[name]) if name in run.series else None for run in runs]
+        values = [run.series[name].last() if name in run.series else None for run in runs]
         compared.append(
             {
                 "Name": name,

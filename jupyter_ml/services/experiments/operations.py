@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ResourceNotFound, ValidationException
-from jupyter_ml.core.listing import list_rows
+from jupyter_ml.core.listing import epoch, list_rows
 from jupyter_ml.core.metrics import Writer
 from jupyter_ml.core.operations import operation, reader
 from jupyter_ml.services.experiments import membership
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jupyter_ml.core.rows import Row
 
 Json = dict[str, Any]
+_RECORDED = ("Parameters", "Status", "StartTime", "EndTime")
 _MAPS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 
 
@@ -153,6 +154,38 @@ def batch_put_metrics(ctx: Context, request: Json) -> Json:
         writer.log(point["MetricName"], point["Value"], point.get("Step"), point["Timestamp"])
     writer.flush()
     return {}
+
+
+@operation
+def create_runs(ctx: Context, request: Json) -> Json:
+    """Create runs, each under the next number of its name."""
+    origin = request.get("Provenance", {})
+    last: dict[str, int] = {}
+    new: dict[str, tuple[Json, Json, Json]] = {}
+    for run in request["Runs"]:
+        base = run["BaseName"]
+        if base not in last:
+            last[base] = ctx.table.last_number("TrialComponent", base)
+        last[base] += 1
+        name = f"{base}-{last[base]}"
+        given = {member: run[member] for member in _RECORDED if member in run}
+        private = {"provenance": run.get("Provenance", origin), "points": run.get("Points")}
+        new[name] = (
+            {"DisplayName": name, **given},
+            {"Metrics": run.get("Metrics", [])},
+            {member: value for member, value in private.items() if value},
+        )
+    ctx.add_all("TrialComponent", new)
+    return {"RunNames": list(new)}
+
+
+@operation
+def end_run(ctx: Context, request: Json) -> Json:
+    """Note that a run has ended."""
+    row = ctx.get("TrialComponent", request["RunName"])
+    end = {"Status": request["Status"], "EndTime": epoch(request.get("EndTime", ctx.now()))}
+    ctx.update(row, desired=end, observed={"Metrics": request.get("Metrics", [])})
+    return {"TrialComponentArn": row.arn}
 
 
 @reader

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_ml.contract.errors import ResourceNotFound
 from jupyter_ml.core.metrics import scan
+from jupyter_ml.core.packs import read_slice
 from jupyter_ml.harness.records import INPUTS, read_json
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Run:
                     "Name": summary["MetricName"],
                     **{name: summary[name] for name in ("Last", "Min", "Max", "Count")},
                 }
-                for summary in map(summarised, _sorted(self.series))
+                for summary in (one.summary() for one in _sorted(self.series))
             ],
             "Inputs": list(self.inputs),
             "Environment": _named(self.environment),
@@ -133,41 +134,27 @@ def load_run(ctx: Context, row: Row) -> Run:
 
 def run_series(ctx: Context, row: Row) -> dict[str, Series]:
     """Return all points of a run's metrics, by name."""
-    return scan(ctx.workspace.run_dir(row.key))
+    written = scan(ctx.workspace.run_dir(row.key))
+    points = row.private.get("points")
+    if points is None:
+        return written
+    packed = read_slice(ctx.workspace.packs, points)
+    # what was logged after the run had ended comes behind what it ended with
+    for name, later in written.items():
+        if name in packed:
+            packed[name].extend(later)
+        else:
+            packed[name] = later
+    return packed
 
 
 def summaries(ctx: Context, row: Row) -> list[Json]:
     """Return a run's metrics in short: those of its files, else those noted at its end."""
     series = run_series(ctx, row)
     if series:
-        return [summarised(one) for one in _sorted(series)]
+        return [one.summary() for one in _sorted(series)]
     noted: list[Json] = row.observed.get("Metrics", [])
     return noted
-
-
-def summarised(series: Series) -> Json:
-    """Return a metric in short; what is not finite counts as a point, but has no value."""
-    finite = [value for value in series.values if math.isfinite(value)]
-    mean = math.fsum(finite) / len(finite) if finite else None
-    spread = None
-    if mean is not None:
-        spread = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / len(finite))
-    return {
-        "MetricName": series.name,
-        "TimeStamp": series.times[-1],
-        "Last": last_value(series),
-        "Min": min(finite, default=None),
-        "Max": max(finite, default=None),
-        "Avg": mean,
-        "StdDev": spread,
-        "Count": len(series),
-    }
-
-
-def last_value(series: Series) -> float | None:
-    """Return a metric's last value, `None` where that is not finite."""
-    last = series.values[-1]
-    return last if math.isfinite(last) else None
 
 
 def provenance_of(ctx: Context, row: Row) -> Json:

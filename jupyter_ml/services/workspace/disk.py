@@ -52,6 +52,7 @@ def usage(ctx: Context) -> Json:
         *(("Bucket", path) for path in _inside(root / "buckets")),
         *(("Work", path) for kind in _inside(root / "work") for path in _inside(kind)),
         *(("Metrics", path) for path in _inside(root / "runs")),
+        *(("Metrics", path) for path in _inside(root / "packs")),
         *(("Store", path) for path in sorted(root.glob("jupyter_ml.db*"))),
     ]
     items: list[Json] = [
@@ -86,7 +87,13 @@ def _garbage(ctx: Context, days: float) -> Iterator[Garbage]:
     for part in (ctx.workspace.root / "buckets").rglob(".*.part"):
         if ctx.now() - part.stat().st_mtime > PART_S:
             yield Garbage("Part", part.name, part, "Its writer died before it was complete.")
-    known = {row.key for row in ctx.rows("TrialComponent")}
+    runs = ctx.rows("TrialComponent")
+    known = {row.key for row in runs}
+    packs = {row.private["points"]["Pack"] for row in runs if row.private.get("points")}
+    for pack in _inside(ctx.workspace.packs):
+        # its rows come after it
+        if pack.stem not in packs and ctx.now() - pack.stat().st_mtime > PART_S:
+            yield Garbage("Metrics", pack.name, pack, "All runs with points in it were deleted.")
     for folder in _inside(ctx.workspace.root / "runs"):
         if folder.name not in known and ctx.now() - folder.stat().st_mtime > days * DAY_S:
             reason = f"Its run was deleted, or ended more than {days:g} days ago without a record."

@@ -24,6 +24,16 @@ _LONGEST_CHARACTER = 4
 
 
 @reader
+def get_last_number(ctx: Context, request: Json) -> Json:
+    """Answer the highest number that a name of some kind of resource has."""
+    kind = request["ResourceType"]
+    if kind not in ctx.runtime.registry.resources:
+        known = ", ".join(sorted(ctx.runtime.registry.resources))
+        raise ValidationException(f"There is no kind of resource {kind!r}; there are {known}.")
+    return {"Number": ctx.table.last_number(kind, request["BaseName"])}
+
+
+@reader
 def get_workspace(ctx: Context, request: Json) -> Json:
     """Answer what the workspace, the machine and the limits are, and what is running."""
     del request

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import ResourceNotFound, UsageError, ValidationException
-from jupyter_ml.toolkit.naming import numbered
+from jupyter_ml.toolkit.naming import is_name, last_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ _LISTS = {
     "TrialComponent": "TrialComponentSummaries",
 }
 _NOUNS = {"TrainingJob": "training job", "TrialComponent": "run"}
-_NEWEST = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+_NEWEST = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
 
 
 def find(client: Client, word: str, kinds: Sequence[str] = KINDS) -> tuple[str, str]:
@@ -39,9 +39,9 @@ def find(client: Client, word: str, kinds: Sequence[str] = KINDS) -> tuple[str, 
         if _exists(client, kind, word):
             return kind, word
     for kind in kinds:
-        names = numbered(client, kind, word)
-        if names:
-            return kind, names[-1]
+        number = last_number(client, kind, word) if is_name(word) else 0
+        if number:
+            return kind, f"{word}-{number}"
     near = difflib.get_close_matches(word, names_of(client, kinds), n=1, cutoff=0.5)
     what = " or ".join(_noun(kind) for kind in kinds)
     hint = f" Did you mean {near[0]}?" if near else ""
@@ -54,7 +54,7 @@ def names_of(client: Client, kinds: Sequence[str] = KINDS) -> list[str]:
     return [
         item[f"{kind}Name"]
         for kind in kinds
-        for item in paginate(client, f"List{kind}s", dict(_NEWEST), _LISTS[kind])
+        for item in paginate(client, f"List{kind}s", _NEWEST, _LISTS[kind])
     ]
 
 
