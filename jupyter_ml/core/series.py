@@ -67,10 +67,7 @@ class Series:
         What is not finite counts as a point, but has no value.
         """
         finite = [value for value in self.values if math.isfinite(value)]
-        mean = math.fsum(finite) / len(finite) if finite else None
-        spread = None
-        if mean is not None:
-            spread = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / len(finite))
+        mean, spread = _mean_and_spread(finite) if finite else (None, None)
         return {
             "MetricName": self.name,
             "TimeStamp": self.times[-1],
@@ -152,6 +149,20 @@ class Series:
                 keep.add(low + part.index(min(known)))
                 keep.add(low + part.index(max(known)))
         return self.take(sorted(keep))
+
+
+def _mean_and_spread(values: list[float]) -> tuple[float, float | None]:
+    """Return mean and standard deviation, `None` for one that no float can hold."""
+    try:
+        mean = math.fsum(values) / len(values)
+    except OverflowError:
+        mean = math.fsum(value / len(values) for value in values)
+    # in parts of the farthest, as the square of a large number is none
+    farthest = max(abs(value - mean) for value in values)
+    if farthest == 0 or math.isinf(farthest):
+        return mean, 0.0 if farthest == 0 else None
+    squares = math.fsum(((value - mean) / farthest) ** 2 for value in values)
+    return mean, farthest * math.sqrt(squares / len(values))
 
 
 def split(data: bytes, names: Sequence[str]) -> dict[str, Series]:

@@ -102,3 +102,20 @@ def test_a_range_of_steps_that_were_logged_out_of_order_has_all_points_in_it(
     mixed = series_of(range(6))
     mixed.steps = array("q", [5, 3, 9, 4, 0, 7])
     assert sorted(mixed.within("steps", 4, 5).steps) == [3, 4, 5, 7]
+
+
+def test_a_series_in_short_is_what_numpy_says() -> None:
+    values = np.random.default_rng(2).normal(5, 3, 1000)
+    short = series_of([*values, math.nan, math.inf]).summary()
+    assert short["Count"] == 1002
+    assert (short["Min"], short["Max"], short["Last"]) == (values.min(), values.max(), None)
+    assert short["Avg"] == pytest.approx(values.mean(), rel=1e-12)
+    assert short["StdDev"] == pytest.approx(values.std(), rel=1e-12)
+    assert series_of([2.0, 2.0]).summary()["StdDev"] == 0
+
+
+@pytest.mark.parametrize("largest", [1e200, 1.7e308])
+def test_a_series_of_numbers_whose_squares_are_too_large_has_a_mean(largest: float) -> None:
+    short = series_of([largest, largest, largest, -largest]).summary()
+    assert short["Avg"] == pytest.approx(largest / 2)
+    assert short["StdDev"] in (None, pytest.approx(largest * math.sqrt(0.75)))
