@@ -80,8 +80,8 @@ class Run:
         from jupyter_ml.toolkit.tables import metric_frame  # noqa: PLC0415  (loads pandas)
 
         self.writer.flush()
-        series = [one.to_wire() for one in scan(self.folder).values()]
-        frame: pd.DataFrame = metric_frame(series)
+        answer = self._client.call("GetRunMetrics", {"RunName": self.name})
+        frame: pd.DataFrame = metric_frame(answer["Series"])
         return frame
 
     def end(self, status: str, error: BaseException | None = None) -> None:

@@ -39,6 +39,8 @@ def test_runs_of_a_batch_are_what_they_would_be_one_by_one(run, workspace):
     run(loop.format(name="plain"))
     run("with ml.batch() as batch:\n    " + loop.format(name="fast").replace("\n", "\n    "))
     assert "['fast-1', 'fast-2']" in run("print(batch.names)")
+    run("with ml.batch(), ml.run('last') as last:\n    ml.log(auc=0.125)")
+    assert "0.125" in run("print(last.metrics())")
     for number in (1, 2):
         one = workspace.call("GetRun", {"RunName": f"plain-{number}"})
         other = workspace.call("GetRun", {"RunName": f"fast-{number}"})
