@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import threading
+import time
 from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 16
 _DRAIN_S = 2.0
+_POLL_S = 0.05
 _PR_SET_PDEATHSIG = 1
 
 
@@ -51,13 +52,16 @@ class Child:
         )
         self._pump = pump
         self._killer: threading.Timer | None = None
+        self._kill_at = 0.0
         self._output = cast("IO[bytes]", self._process.stdout)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def terminate(self, grace_s: float) -> None:
-        """Ask the program to end, and kill it after `grace_s` seconds."""
+        """Ask the program to end, and kill it and what it started after `grace_s` seconds."""
+        self._kill_at = time.monotonic() + grace_s
         self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(signal.SIGCONT)  # in case it is suspended
         self._killer = threading.Timer(grace_s, self._kill)
         self._killer.daemon = True
         self._killer.start()
@@ -67,14 +71,29 @@ class Child:
         code = self._process.wait()
         if self._killer is not None:
             self._killer.cancel()
+            self._stop_rest()
         self._kill()  # what it started and left behind would hold the output open
         self._reader.join(_DRAIN_S)
         self._pump.finish()
         return code
 
+    def _stop_rest(self) -> None:
+        """Give what a shell script or the like started the rest of the grace, too."""
+        alive = self._signal_group(signal.SIGTERM)
+        while alive and time.monotonic() < self._kill_at:
+            time.sleep(_POLL_S)
+            alive = self._signal_group(0)
+
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: int) -> bool:
+        """Signal the program and what it started; return whether there is anything of it."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def _read(self) -> None:
         descriptor = self._output.fileno()

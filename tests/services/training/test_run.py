@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from jupyter_ml.core import values
@@ -168,6 +169,47 @@ def test_a_stopped_program_still_gets_its_model_uploaded(harness: HarnessRun) ->
     assert harness.packed("model.tar.gz")["last"] == b"saved"
     assert harness.phases == ["Starting", "Training", "Stopping", "Uploading"]
     assert harness.failure is None
+
+
+SAVES_WHEN_STOPPED = """
+import os, signal, sys, time
+def save(*_):
+    time.sleep(0.5)
+    open(os.environ["SM_MODEL_DIR"] + "/saved", "w").close()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print("begun", flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_shell_script_started_is_stopped_with_grace_too(harness: HarnessRun) -> None:
+    harness.job["program"] = "train.sh"
+    harness.write_source({"train.sh": "python save.py\nexit 0\n", "save.py": SAVES_WHEN_STOPPED})
+    process = harness.start()
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.terminate()
+    process.communicate(timeout=60)
+    assert list(harness.packed("model.tar.gz")) == ["saved"]
+
+
+def test_a_suspended_program_is_woken_by_the_stop(harness: HarnessRun) -> None:
+    suspended = SAVES_WHEN_STOPPED.replace(
+        "time.sleep(600)", "os.kill(os.getpid(), signal.SIGSTOP)"
+    )
+    harness.write_source({"train.py": suspended})
+    process = harness.start()
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    eventually(lambda: "stopped" in [child.status() for child in descendants(process.pid)])
+    process.terminate()
+    process.communicate(timeout=60)
+    assert list(harness.packed("model.tar.gz")) == ["saved"]
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
 
 
 def test_a_program_that_ignores_the_stop_is_killed_after_the_grace(harness: HarnessRun) -> None:
