@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "JUPYTER_ML_"
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def default_workspace() -> Path:
@@ -31,7 +33,8 @@ class Settings:
     Parameters
     ----------
     workspace
-        Folder that holds the store, the buckets and the work of all jobs.
+        Folder that holds the store, the buckets and the work of all jobs; by default `jupyter_ml`
+        in Jupyter's data directory.
     account_id
         The 12 digits that stand in ARNs and bucket names.
     region
@@ -66,6 +69,13 @@ class Settings:
         if not (len(self.account_id) == 12 and self.account_id.isdigit()):
             msg = f"account_id must be 12 digits, not {self.account_id!r}."
             raise ValidationException(msg)
+        if not _REGION.fullmatch(self.region):
+            msg = f"region must be like us-east-1, not {self.region!r}: it stands in bucket names."
+            raise ValidationException(msg)
+        for name in ("free_floor_mb", "retention_days"):
+            if not getattr(self, name) >= 0:
+                msg = f"{name} must be 0 or more, not {getattr(self, name)}."
+                raise ValidationException(msg)
         if (self.access_key_id is None) != (self.secret_access_key is None):
             msg = "Set both JUPYTER_ML_ACCESS_KEY_ID and JUPYTER_ML_SECRET_ACCESS_KEY, or neither."
             raise ValidationException(msg)

@@ -26,6 +26,11 @@ def test_the_environment_sets_what_it_names() -> None:
         ("JUPYTER_ML_FREE_FLOOR_MB", "lots", "not a number"),
         ("JUPYTER_ML_OVERSIZE", "maybe", "not true or false"),
         ("JUPYTER_ML_ACCESS_KEY_ID", "AKIA", "both"),
+        ("JUPYTER_ML_REGION", "not a/region", "like us-east-1"),
+        ("JUPYTER_ML_FREE_FLOOR_MB", "-1", "0 or more"),
+        # Everything would be older than that.
+        ("JUPYTER_ML_RETENTION_DAYS", "-3", "0 or more"),
+        ("JUPYTER_ML_RETENTION_DAYS", "nan", "0 or more"),
     ],
 )
 def test_what_cannot_be_used_is_refused(variable: str, value: str, says: str) -> None:

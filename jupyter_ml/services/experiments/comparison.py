@@ -133,7 +133,7 @@ def _sources(runs: Sequence[Run]) -> list[Json]:
     first = runs[0]
     differences = []
     for other in runs[1:]:
-        if first.source is None or other.source is None or first.source == other.source:
+        if first.source is None or other.source is None:
             continue
         lines = difflib.unified_diff(
             first.source.splitlines(),

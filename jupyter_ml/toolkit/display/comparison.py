@@ -29,12 +29,13 @@ def shown_comparison(answer: dict[str, Any], names: list[str]) -> Shown:
         same = "Parameters, inputs and environment are the same."
         text.append(same)
         blocks.append(words.quiet(same))
-    diffs = [source for source in answer.get("Source") or [] if source["Unified"]]
+    sources = answer.get("Source") or []
+    diffs = [source for source in sources if source["Unified"]]
     for source in diffs:
         title = f"Cell: {source['From']} → {source['To']}"
         text += [title, source["Unified"].rstrip()]
         blocks.append(words.folded(title, words.preformatted(source["Unified"])))
-    if not diffs and len(runs) > 1:
+    if len(sources) == len(runs) - 1 and not diffs:
         text.append("The cells are the same.")
         blocks.append(words.quiet("The cells are the same."))
     html = words.card(words.heading(" vs ".join(runs), ""), *blocks, _charts(answer))

@@ -71,7 +71,30 @@ def _job(watched: Json) -> str:
     lines += _section("Hyperparameters", watched["TrainingJob"].get("HyperParameters", {}))
     lines += _section("Metrics", last)
     lines += _section("Inputs", inputs)
-    return "\n".join([*lines, *_section("Artifacts", artifacts)])
+    lines += _section("Artifacts", artifacts)
+    return "\n".join([*lines, *_section("Limits", _limits(watched.get("Resources", {})))])
+
+
+def _limits(resources: Json) -> dict[str, str]:
+    """Return what the job may use, what it used, and by which means it is held to that."""
+    means = resources.get("Enforced", {})
+    peak = resources.get("PeakMemoryMb")
+    memory = words.joined(
+        [
+            f"{words.megabytes(resources['MemoryLimitMb'])}"
+            if "MemoryLimitMb" in resources
+            else None,
+            f"peak {words.megabytes(peak)}" if peak is not None else None,
+            f"held by {means['Memory']}" if "Memory" in means else None,
+        ]
+    )
+    cpus = words.joined(
+        [
+            words.number(resources["CpuLimit"]) if "CpuLimit" in resources else None,
+            f"held by {means['Cpu']}" if "Cpu" in means else None,
+        ]
+    )
+    return {name: text for name, text in (("CPUs", cpus), ("Memory", memory)) if text}
 
 
 def _input(item: Json) -> str:

@@ -89,6 +89,15 @@ def test_sources_are_compared_line_by_line(pair: Any) -> None:
     ]
 
 
+def test_sources_that_are_the_same_have_no_difference_and_unknown_ones_none_to_tell(
+    pair: Any,
+) -> None:
+    pair.train("cancer-3", provenance(3))
+    pair.train("built-in-1")
+    compared = pair.call("CompareRuns", Names=["cancer-1", "cancer-3", "built-in-1"])["Source"]
+    assert compared == [{"From": "cancer-1", "To": "cancer-3", "Unified": ""}]
+
+
 def test_curves_of_all_runs_come_along(pair: Any) -> None:
     series = by_name(pair.call("CompareRuns", Names=["cancer-1", "cancer-2"])["Series"])
     assert [curve["Run"] for curve in series["auc"]["Curves"]] == ["cancer-1", "cancer-2"]
