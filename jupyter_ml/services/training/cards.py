@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.attempts import QUEUED
+from jupyter_ml.core.attempts import QUEUED, RUNNING
 from jupyter_ml.core.metrics import scan
 from jupyter_ml.engine.admission import why_waits
 from jupyter_ml.harness.records import PROGRESS, read_json
@@ -24,6 +24,10 @@ _MOST_SPARKS = 64
 _LOOK_BACK = 5
 _VALIDATION = re.compile(r"val|test|eval", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?P<stem>.+)-(?P<number>[1-9]\d*)")
+_STALLED = (
+    "Stalled: its supervisor is there but gives no sign of life; it goes on when it is woken, and "
+    "can be stopped"
+)
 _COPIED = ("FailureReason", "TrainingStartTime", "TrainingEndTime")
 
 
@@ -96,6 +100,8 @@ def _live(
     if newest.state == QUEUED and newest.id in queue:
         live["QueuePosition"] = queue.index(newest.id) + 1
         live["StatusMessage"] = why_waits(newest, ctx.live_attempts(), ctx.runtime.engine.machine)
+    elif newest.state == RUNNING and ctx.observe(newest).state == "stalled":
+        live["StatusMessage"] = _STALLED
     return live
 
 

@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import tarfile
+import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from jupyter_ml.client import LocalClient
@@ -476,6 +478,28 @@ def test_a_lost_attempt_is_started_again_where_that_is_wished(jobs: Jobs) -> Non
     assert job["TrainingJobStatus"] == "Completed", job
     assert "Restarting" in _statuses(job)
     assert jobs.watch("job-1")["Card"]["Attempt"] == 2
+
+
+def test_a_job_whose_supervisor_is_suspended_is_shown_as_stalled(jobs: Jobs) -> None:
+    jobs.create("job-1", "import threading\nthreading.Event().wait()\n")
+
+    def says() -> str:
+        jobs.client.attend()
+        return str(jobs.watch("job-1")["Card"]["StatusMessage"])
+
+    eventually(lambda: says() == "Training in progress", timeout_s=60)
+    attempt = jobs.client.runtime.workspace.work_dir("TrainingJob", "job-1", 1)
+    pid = int(json.loads((attempt / "shim.json").read_text())["identity"].split(":")[1])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: psutil.Process(pid).status() == "stopped")
+        long_ago = time.time() - 60
+        os.utime(attempt / "heartbeat", (long_ago, long_ago))
+        assert says().startswith("Stalled: ")
+        assert jobs.describe("job-1")["TrainingJobStatus"] == "InProgress"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: says() == "Training in progress", timeout_s=60)
 
 
 def test_an_attempt_that_is_lost_for_good_is_no_fault_of_the_program(jobs: Jobs) -> None:
