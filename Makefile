@@ -50,7 +50,7 @@ $(JS_BUILT): $(STAMPS)/node_modules $(JS_SOURCES)
 
 $(STAMPS)/install: $(STAMPS)/tools pyproject.toml constraints.txt | $(JS_BUILT)
 	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation \
-		--editable '.[lab,notebooks,pandas,sklearn,xgboost,aws]'
+		--editable '.[aws,compile,lab,notebooks,pandas,sklearn,xgboost]'
 	@touch $@
 
 $(STAMPS)/install-dev: $(STAMPS)/install

@@ -24,7 +24,9 @@ _ALWAYS = ("numpy", "scipy", "pandas")
 
 def is_model(value: Any) -> bool:
     """Return whether a value can predict, and is a fitted object and not a class."""
-    return callable(getattr(value, "predict", None)) and not isinstance(value, type)
+    if isinstance(value, type):
+        return False
+    return callable(getattr(value, "predict", None)) or _is_torch_module(value)
 
 
 def save_model(
@@ -72,6 +74,11 @@ def save_model(
     }
     manifest.update(columns.facts(features, candidates))
     write_json(folder / MANIFEST, manifest)
+
+
+def _is_torch_module(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.nn.Module)
 
 
 def trained_by() -> dict[str, str]:

@@ -15,6 +15,7 @@ from jupyter_ml.serving.payloads import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
+    from pathlib import Path
 
     from jupyter_ml.serving.config import ServeConfig
     from jupyter_ml.serving.stats import Stats
@@ -37,6 +38,9 @@ class Backend(Protocol):
 
     async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
         """Return the reply to one invocation."""
+
+    async def adopt(self, folder: Path) -> dict[str, Any]:
+        """Predict with the compiled model in `folder`; return the report of why not, or {}."""
 
 
 class TooLargeError(Exception):

@@ -135,6 +135,10 @@ class Batcher:
         self._seconds_per_call = _INLINE_S  # the first call is made in the lane
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def replace(self, predict: Callable[[Any], Any]) -> None:
+        """Predict with another function from the next call on."""
+        self._predict = predict
+
     async def predict(self, rows: Any) -> Any:
         """Return the predictions for `rows`, made together with whatever else is waiting."""
         loop = asyncio.get_running_loop()

@@ -41,6 +41,8 @@ class ServeConfig:
         this process's own.
     token
         What a caller must send as `Authorization: Bearer`; the file `token` holds it for them.
+    compiles
+        Whether the model is compiled once it serves.
     tick
         Command to run once the endpoint is ready, so that it is noticed at once.
     """
@@ -58,6 +60,7 @@ class ServeConfig:
     max_body_bytes: int = MAX_BODY_BYTES
     timeout_s: float = TIMEOUT_S
     environment: Mapping[str, str] = field(default_factory=dict)
+    compiles: bool = True
     tick: tuple[str, ...] = ()
 
     @classmethod
@@ -87,6 +90,7 @@ class ServeConfig:
             max_body_bytes=int(values.get("max_body_bytes", MAX_BODY_BYTES)),
             timeout_s=float(values.get("timeout_s", TIMEOUT_S)),
             environment=values.get("environment", {}),
+            compiles=bool(values.get("compiles", True)),
             tick=tuple(values.get("tick") or _tick_of_work(attempt_dir)),
         )
 
@@ -94,6 +98,11 @@ class ServeConfig:
     def shares_process(self) -> bool:
         """Whether the front and the model live in this one process."""
         return self.workers == 1 and self.interpreter is None
+
+    @property
+    def compiled_dir(self) -> Path:
+        """Folder of the compiled model, which outlives a restart of the process."""
+        return self.attempt_dir / "compiled"
 
     def unpack(self) -> None:
         """Put the model's files into `model_dir`, once, however often the process restarts."""

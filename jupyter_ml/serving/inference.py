@@ -7,13 +7,18 @@ import os
 import signal
 import sys
 import traceback
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_ml.serving import codec
 from jupyter_ml.serving.batching import AbandonedError, Batcher, Lane
 from jupyter_ml.serving.columns import PayloadError
+from jupyter_ml.serving.compiled.adoption import with_compiled
+from jupyter_ml.serving.compiled.report import native
 from jupyter_ml.serving.handlers import DefaultHandler, ScriptHandler
 from jupyter_ml.serving.payloads import JSON, encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Larger bodies are parsed off the event loop, which others wait for.
 _LARGE_BYTES = 262_144
@@ -47,6 +52,7 @@ class Inference:
     def __init__(self, handler: DefaultHandler | ScriptHandler, timeout_s: float) -> None:
         self.timeout_s = timeout_s
         self._handler = handler
+        self._is_compiled = False
         self._lane = Lane()
         self._batcher: Batcher | None = None
         if isinstance(handler, DefaultHandler) and handler.model.rowwise:
@@ -62,6 +68,25 @@ class Inference:
     def workers(self) -> int:
         """How many workers answer: this process."""
         return 1
+
+    async def adopt(self, folder: Path) -> dict[str, Any]:
+        """Predict with the compiled model in `folder`; return why not, or {}.
+
+        Never raises: the model itself goes on answering.
+        """
+        if self._is_compiled or not isinstance(self._handler, DefaultHandler):
+            return {}
+        try:
+            model = await self._lane.run(with_compiled, self._handler.model, folder)
+        except Exception as error:  # noqa: BLE001  (said in the endpoint's description)
+            refused = native(f"loading the compiled model failed ({error})").to_json()
+            print(refused["Message"], flush=True)  # noqa: T201  (the endpoint's log)
+            return refused
+        self._handler = DefaultHandler(model)
+        self._is_compiled = True
+        if self._batcher is not None:
+            self._batcher.replace(model.predict)
+        return {}
 
     async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
         """Return the reply to one invocation; never raises for what the model does."""

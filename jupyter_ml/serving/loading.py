@@ -7,6 +7,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
+from jupyter_ml.serving.compiled.adoption import is_there
 from jupyter_ml.serving.handlers import DefaultHandler, load_handler
 from jupyter_ml.serving.inference import Inference
 from jupyter_ml.serving.models import read_manifest
@@ -15,6 +16,9 @@ from jupyter_ml.serving.versions import check_versions, mismatches
 
 if TYPE_CHECKING:
     from jupyter_ml.serving.config import ServeConfig
+
+INFERENCE_SCRIPT = "inference script"
+"""What `Ready.model` says where functions of the user answer."""
 
 
 async def load(config: ServeConfig) -> tuple[Inference, Ready]:
@@ -41,11 +45,13 @@ async def load(config: ServeConfig) -> tuple[Inference, Ready]:
     handler = load_handler(config)
     load_ms = round((time.perf_counter() - started) * 1000, 1)
     inference = Inference(handler, config.timeout_s)
+    if is_there(config.compiled_dir):
+        await inference.adopt(config.compiled_dir)
     test, request = await run_self_test(inference, handler, manifest)
     if isinstance(handler, DefaultHandler):
         features, name = handler.model.schema.features, handler.model.name
     else:
-        features, name = None, "inference script"
+        features, name = None, INFERENCE_SCRIPT
     columns = None if features is None else list(features)
     ready = Ready(test, load_ms, checks, columns, request, inference.is_batching, name)
     return inference, ready

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml.core import values
 from jupyter_ml.serving.columns import Schema
 from jupyter_ml.serving.dtypes import Dtype, dtypes_of
+from jupyter_ml.serving.torch_module import TorchModel, is_module, load_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ _BY_SUFFIX = {
     ".pickle": "pickle",
     ".ubj": "xgboost",
     ".bst": "xgboost",
+    ".pt": "torch",
+    ".pth": "torch",
 }
 # Estimators that turn a frame into an array first thing: they may be given the array itself.
 _ARRAY_MODULES = (
@@ -65,12 +68,15 @@ class Model:
         call: known only of the estimators of known libraries.
     name
         Its class.
+    estimator
+        The object that was loaded.
     """
 
     predict: Callable[[Any], Any]
     schema: Schema
     rowwise: bool
     name: str
+    estimator: Any = None
 
 
 def read_manifest(model_dir: Path) -> dict[str, Any]:
@@ -112,6 +118,8 @@ def _load(path: Path, form: str, class_name: str) -> Any:
         return namespace["model"]
     if form == "xgboost":
         return _load_xgboost(path, class_name)
+    if form == "torch":
+        return load_module(path)
     if form == "joblib":
         import joblib  # noqa: PLC0415  (only where a model is stored with it)
 
@@ -128,6 +136,8 @@ def describe_model(estimator: Any, manifest: Mapping[str, Any]) -> Model:
     ModelFilesError
         The object has no `predict`.
     """
+    if is_module(estimator):
+        estimator = TorchModel(estimator)
     kind = type(estimator)
     if not callable(getattr(estimator, "predict", None)):
         msg = f"The stored {kind.__name__} has no predict(); define predict_fn in inference.py."
@@ -140,10 +150,12 @@ def describe_model(estimator: Any, manifest: Mapping[str, Any]) -> Model:
         features = tuple(map(str, features))
         count = len(features)
     dtypes = dtypes_of(manifest)
-    as_array = kind.__module__.startswith(_ARRAY_MODULES) and not _need_frame(dtypes)
+    takes_arrays = kind is TorchModel or kind.__module__.startswith(_ARRAY_MODULES)
+    as_array = takes_arrays and not _need_frame(dtypes)
     count = None if count is None else int(count)
     schema = Schema(features, count, as_frame=not as_array, dtypes=dtypes)
-    return Model(estimator.predict, schema, _is_rowwise(estimator), kind.__name__)
+    name = type(estimator.module).__name__ if kind is TorchModel else kind.__name__
+    return Model(estimator.predict, schema, _is_rowwise(estimator), name, estimator)
 
 
 def _model_file(model_dir: Path, manifest: Mapping[str, Any]) -> tuple[Path, str]:
@@ -159,7 +171,9 @@ def _model_file(model_dir: Path, manifest: Mapping[str, Any]) -> tuple[Path, str
     if len(found) == 1:
         return found[0]
     seen = ", ".join(path.name for path in files) or "nothing"
-    wanted = "one .joblib, .pkl, .ubj or xgboost-model file, or add code/inference.py with model_fn"
+    wanted = (
+        "one .joblib, .pkl, .pt, .ubj or xgboost-model file, or add code/inference.py with model_fn"
+    )
     msg = f"Cannot tell which file is the model: the archive holds {seen}. Store {wanted}."
     raise ModelFilesError(msg)
 
@@ -202,7 +216,7 @@ def _describe_booster(booster: Any, dtypes: Mapping[str, Dtype]) -> Model:
 
     features = tuple(names) if names else None
     schema = Schema(features, booster.num_features(), _need_frame(dtypes), dtypes)
-    return Model(predict, schema, rowwise=True, name="Booster")
+    return Model(predict, schema, rowwise=True, name="Booster", estimator=booster)
 
 
 def _feature_names(estimator: Any) -> Any:
@@ -213,6 +227,8 @@ def _feature_names(estimator: Any) -> Any:
 
 
 def _is_rowwise(estimator: Any) -> bool:
+    if isinstance(estimator, TorchModel):
+        return estimator.is_rowwise
     parts = [estimator]
     if hasattr(estimator, "get_params"):
         parts += _estimators(list(estimator.get_params(deep=True).values()))

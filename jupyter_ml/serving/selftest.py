@@ -68,7 +68,7 @@ async def run_self_test(
         The manifest's sample, a row that the model was trained on, is not predicted.
     """
     sample = manifest.get("sample")
-    request = _request(sample) if sample is not None else _synthetic(handler)
+    request = request_of(sample) if sample is not None else _synthetic(handler)
     if request is None:
         message = "not run: neither a sample row nor the number of columns is known"
         return SelfTest(None, 0.0, message), None
@@ -87,7 +87,8 @@ async def run_self_test(
     return SelfTest(None, milliseconds, message), None
 
 
-def _request(sample: Any) -> Any:
+def request_of(sample: Any) -> Any:
+    """Return the request that a manifest's sample stands for: one row, or a whole body."""
     is_row = isinstance(sample, list) and sample and not isinstance(sample[0], list | dict)
     return {"instances": [sample]} if is_row else sample
 

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.harness.archive import notes_of
 from jupyter_ml.serving.app import App, Backend
+from jupyter_ml.serving.compiled.report import COMPILED, COMPILING
+from jupyter_ml.serving.compiling import compiled, known
 from jupyter_ml.serving.config import ServeConfig, write_json, write_text
 from jupyter_ml.serving.failure import failure_of
 from jupyter_ml.serving.loading import load
@@ -116,16 +118,33 @@ async def _serve(config: ServeConfig) -> None:
                 timeout_graceful_shutdown=int(config.timeout_s) + 1,
             )
         )
+        ready["compilation"] = known(config, ready["model"])
         write_json(config.attempt_dir / "ready.json", ready)
         _spawn_tick(config.attempt_dir)
-        reporting = asyncio.create_task(_report(config.attempt_dir, app))
+        tasks = [
+            asyncio.create_task(_report(config.attempt_dir, app)),
+            asyncio.create_task(_compile(config, backend, ready)),
+        ]
         # uvicorn drains, puts these handlers back and raises the signal again: then it is over.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
         try:
             await server.serve(sockets=[listener])
         finally:
-            reporting.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _compile(config: ServeConfig, backend: Backend, ready: dict[str, Any]) -> None:
+    """Compile the model once it serves, change over to what passed, and tell."""
+    report = ready["compilation"]
+    if report["Status"] == COMPILING:
+        report = await compiled(config)
+        if report["Status"] == COMPILED:
+            report = await backend.adopt(config.compiled_dir) or report
+        write_json(config.attempt_dir / "ready.json", {**ready, "compilation": report})
+    print(report["Message"], flush=True)  # noqa: T201  (the endpoint's log)
 
 
 @contextlib.asynccontextmanager

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from jupyter_ml.serving.inference import Inference
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: str) -> None:
     """Serve the front at the socket `descriptor` until it closes."""
     # The front ends its workers once their requests are answered; a terminal's Ctrl-C is its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     config = ServeConfig.read(Path(os.environ["JUPYTER_ML_ATTEMPT_DIR"]))
-    asyncio.run(_serve(config, socket.socket(fileno=descriptor)))
+    asyncio.run(_serve(config, socket.socket(fileno=int(descriptor))))
     # Threads that hang in the model must not keep the process.
     os._exit(0)
 
@@ -39,8 +39,13 @@ async def _serve(config: ServeConfig, connection: socket.socket) -> None:
             head = {"status": reply.status, "content_type": reply.content_type}
             protocol.write(number, head, reply.body)
 
+    async def adopt() -> None:
+        if inference is not None:
+            protocol.write(CONTROL, {"adopted": await inference.adopt(config.compiled_dir)})
+
     def on_frame(number: int, header: dict[str, Any], body: bytes) -> None:
-        task = asyncio.get_running_loop().create_task(answer(number, header, body))
+        work = adopt() if number == CONTROL else answer(number, header, body)
+        task = asyncio.get_running_loop().create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.serving.frames import CONTROL, FrameProtocol
 from jupyter_ml.serving.inference import Reply, problem, timed_out
+from jupyter_ml.serving.interpreters import command, environment
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jupyter_ml.serving.config import ServeConfig
 
 _DEATHS_PER_REQUEST = 3
@@ -27,19 +27,6 @@ _BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 _SETTLED_S = 10.0
 # The worker answers its own time-outs; one that does not even do that hangs outside Python.
 _MARGIN_S = 2.0
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-# Loads this package from its folder without putting that on the path: the worker's interpreter
-# keeps its own packages.
-_BOOTSTRAP = """
-import importlib.util, sys
-folder, descriptor = sys.argv[1:]
-spec = importlib.util.spec_from_file_location(
-    "jupyter_ml", folder + "/__init__.py", submodule_search_locations=[folder])
-sys.modules["jupyter_ml"] = module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-from jupyter_ml.serving.worker import main
-main(int(descriptor))
-"""
 
 
 class WorkerLostError(Exception):
@@ -60,6 +47,7 @@ class Worker:
     def __init__(self) -> None:
         self.lost = asyncio.Event()
         self.ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._adopted: asyncio.Future[dict[str, Any]] | None = None
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._number = CONTROL
         self._protocol = FrameProtocol(self._on_frame, self._on_lost)
@@ -70,20 +58,15 @@ class Worker:
         """How many requests wait for this worker."""
         return len(self._waiting)
 
-    async def start(self, interpreter: str, environment: dict[str, str]) -> None:
+    async def start(self, config: ServeConfig) -> None:
         """Start the process and connect to it."""
         ours, theirs = socket.socketpair()
-        folder = str(Path(__file__).parents[1])
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                interpreter,
-                "-c",
-                _BOOTSTRAP,
-                folder,
-                str(theirs.fileno()),
+                *command(config, "worker", str(theirs.fileno())),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
-                env=environment,
+                env=environment(config, config.workers),
             )
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self._protocol, sock=ours)
@@ -101,6 +84,14 @@ class Worker:
             return await future
         finally:
             self._waiting.pop(number, None)
+
+    async def adopt(self) -> dict[str, Any]:
+        """Have the worker take the compiled model; return its report or raise `WorkerLostError`."""
+        self._adopted = asyncio.get_running_loop().create_future()
+        if self.lost.is_set():
+            raise WorkerLostError
+        self._protocol.write(CONTROL, {"adopt": True})
+        return await self._adopted
 
     async def ended(self) -> int:
         """Wait for the end of the process; return its exit status."""
@@ -131,6 +122,9 @@ class Worker:
             future = self._waiting.get(number)
             if future is not None and not future.done():
                 future.set_result(Reply(header["status"], header["content_type"], body))
+        elif "adopted" in header:
+            if self._adopted is not None and not self._adopted.done():
+                self._adopted.set_result(header["adopted"])
         elif not self.ready.done():
             if "failure" in header:
                 self.ready.set_exception(WorkerFailedError(header["failure"]))
@@ -141,6 +135,8 @@ class Worker:
         self.lost.set()
         if not self.ready.done():
             self.ready.set_exception(WorkerLostError())
+        if self._adopted is not None and not self._adopted.done():
+            self._adopted.set_exception(WorkerLostError())
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(WorkerLostError())
@@ -157,6 +153,7 @@ class WorkerPool:
 
     def __init__(self, config: ServeConfig) -> None:
         self._config = config
+        self._adopts = False
         self._ready: list[Worker] = []
         self._all: set[Worker] = set()
         self._changed = asyncio.Condition()
@@ -200,6 +197,17 @@ class WorkerPool:
         message = f"{_DEATHS_PER_REQUEST} workers died while they answered this request."
         return problem(500, "ModelError", f"{message} The endpoint's log may say why.")
 
+    async def adopt(self, folder: Path) -> dict[str, Any]:
+        """Have all workers take the compiled model; return why one does not, or {}."""
+        del folder  # they read the same configuration
+        self._adopts = True
+        for worker in list(self._ready):
+            with contextlib.suppress(WorkerLostError):
+                refused = await worker.adopt()
+                if refused:
+                    return refused
+        return {}
+
     async def stop(self) -> None:
         """End all workers."""
         for keeper in self._keepers:
@@ -232,8 +240,7 @@ class WorkerPool:
 
     async def _spawn(self) -> Worker:
         worker = Worker()
-        interpreter = self._config.interpreter or sys.executable
-        await worker.start(interpreter, _environment(self._config))
+        await worker.start(self._config)
         self._all.add(worker)
         return worker
 
@@ -267,6 +274,9 @@ class WorkerPool:
             await asyncio.wait([worker.ready])
             if worker.ready.exception() is None:
                 await self._admit(worker)
+                if self._adopts:  # it may have loaded the model before the compiled one was there
+                    with contextlib.suppress(WorkerLostError):
+                        await worker.adopt()
 
 
 def _started(worker: Worker) -> dict[str, Any]:
@@ -280,15 +290,3 @@ def _started(worker: Worker) -> dict[str, Any]:
         failure = {"Reason": "ModelError", "Message": message, "ExceptionType": "WorkerLostError"}
         empty = {"Frames": [], "Source": [], "LogTail": [], "Traceback": message}
         raise WorkerFailedError({**failure, **empty}) from error
-
-
-def _environment(config: ServeConfig) -> dict[str, str]:
-    environment = {key: value for key, value in os.environ.items() if key != "JUPYTER_ML_LISTEN_FD"}
-    if config.interpreter is not None:
-        # It names packages of this interpreter, which another one must not import.
-        environment.pop("PYTHONPATH", None)
-    environment.update(config.environment)
-    for name in _THREADS:
-        if environment.get(name, "").isdigit():
-            environment[name] = str(max(1, int(environment[name]) // config.workers))
-    return environment

@@ -233,6 +233,7 @@ def deploy(
     *,
     instance_type: str = "ml.local",
     instance_count: int = 1,
+    compile: bool = True,  # noqa: A002  (the word that users look for)
     wait: bool = True,
 ) -> Endpoint:
     """Serve the model of a completed job; an endpoint of that name changes over without a gap.
@@ -245,6 +246,9 @@ def deploy(
         Of the endpoint; by default the job's without its number.
     instance_type, instance_count
         Where, and with how many workers.
+    compile
+        Whether the model is compiled once it serves, and the compiled one used where it is
+        checked to answer alike.
     wait
         Whether to return only when the endpoint is in service.
 
@@ -255,7 +259,7 @@ def deploy(
     """
     client = job._client  # noqa: SLF001  (a handle's own module family)
     endpoint_name = checked(name or re.sub(r"-\d+$", "", job.name))
-    model = _model(client, job)
+    model = _model(client, job, {} if compile else {"JUPYTER_ML_COMPILE": "off"})
     variant = {
         "VariantName": "AllTraffic",
         "ModelName": model,
@@ -296,16 +300,17 @@ def _serve(client: Client, request: dict[str, str]) -> None:
             client.call("CreateEndpoint", request)
 
 
-def _model(client: Client, job: TrainingJob) -> str:
+def _model(client: Client, job: TrainingJob, environment: dict[str, str]) -> str:
     """Return the name of the model of a job, created when it is not there yet."""
     described = job.describe()
-    container = {
+    container: dict[str, Any] = {
         "Image": IMAGE,
         "ModelDataUrl": described["ModelArtifacts"]["S3ModelArtifacts"],
         "Environment": {
             "JUPYTER_ML_PYTHON": described.get("Environment", {}).get(
                 "JUPYTER_ML_PYTHON", sys.executable
-            )
+            ),
+            **environment,
         },
     }
 
@@ -317,8 +322,8 @@ def _model(client: Client, job: TrainingJob) -> str:
     except TAKEN:
         if not exists(client, "Model", job.name):
             raise
-        there = client.call("DescribeModel", {"ModelName": job.name})
-        if there.get("PrimaryContainer", {}).get("ModelDataUrl") == container["ModelDataUrl"]:
+        there = client.call("DescribeModel", {"ModelName": job.name}).get("PrimaryContainer", {})
+        if all(there.get(name) == container[name] for name in ("ModelDataUrl", "Environment")):
             return job.name
         return create_numbered(client, "Model", job.name, create)
     return job.name

@@ -199,7 +199,8 @@ class TrainingJob(Displayed):
         name
             Of the endpoint; by default the job's without its number.
         **options
-            As for `jupyter_ml.toolkit.endpoints.deploy`: `instance_type`, `instance_count`.
+            As for `jupyter_ml.toolkit.endpoints.deploy`: `instance_type`, `instance_count`,
+            `compile`.
 
         Returns
         -------

@@ -45,6 +45,16 @@ class Served:
         self.port = self.read("address.json")["port"]
         return self
 
+    def start_again(self) -> Served:
+        """End the process and start it in the same attempt, as its supervisor does."""
+        self.process.terminate()
+        self.process.wait(START_S)
+        for name in ("ready.json", "address.json"):
+            (self.attempt_dir / name).unlink()
+        environment = {**os.environ, "JUPYTER_ML_ATTEMPT_DIR": str(self.attempt_dir)}
+        self.process = _started(self.attempt_dir, environment)
+        return self
+
     def wait_for_end(self) -> int:
         """Wait for the end of the process; return its exit status."""
         return self.process.wait(START_S)
@@ -92,21 +102,30 @@ def launch(
     pass_fds: tuple[int, ...] = (),
     **settings: Any,
 ) -> Served:
-    """Start a serving process for the model in `model_dir`; its caller ends it."""
+    """Start a serving process for the model in `model_dir`; its caller ends it.
+
+    Nothing is compiled unless a test asks for it: that would only take time from the others.
+    """
     attempt_dir.mkdir()
-    config = {"endpoint": "e", "model_dir": str(model_dir), "token": TOKEN, **settings}
+    model = {"model_dir": str(model_dir), "compiles": False}
+    config = {"endpoint": "e", "token": TOKEN, **model, **settings}
     (attempt_dir / "serve.json").write_text(json.dumps(config))
     environment = {**os.environ, "JUPYTER_ML_ATTEMPT_DIR": str(attempt_dir), **(environ or {})}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    with (attempt_dir / "log").open("wb") as log:
-        process = subprocess.Popen(
+    return Served(attempt_dir, _started(attempt_dir, environment, pass_fds))
+
+
+def _started(
+    attempt_dir: Path, environment: dict[str, str], pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
+    with (attempt_dir / "log").open("ab") as log:
+        return subprocess.Popen(
             [sys.executable, "-m", "jupyter_ml.serving"],
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=pass_fds,
         )
-    return Served(attempt_dir, process)
 
 
 @pytest.fixture

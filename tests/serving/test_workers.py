@@ -39,7 +39,8 @@ def script(folder: Path, text: str) -> Path:
 
 def children(served: Served) -> list[int]:
     """Return the process ids of the workers."""
-    return [child.pid for child in psutil.Process(served.process.pid).children()]
+    processes = psutil.Process(served.process.pid).children()
+    return [child.pid for child in processes if "worker" in child.cmdline()]
 
 
 class Load:

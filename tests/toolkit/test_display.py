@@ -160,6 +160,18 @@ def test_libraries_that_differ_from_those_of_the_job_are_told_in_the_line():
     assert "python" not in shown.text
 
 
+def test_an_endpoint_says_what_answers_and_why():
+    message = "Compiled by ONNX Runtime 1.32.0: 27 times faster for one row."
+    compiled = {"Status": "Compiled", "Message": message, "Engine": "ONNX Runtime 1.32.0"}
+    card = {"EndpointName": "cancer", "EndpointStatus": "InService"}
+    shown = shown_endpoint({"Card": card, "Compilation": {**compiled, "Speedup": 27.2}}, None)
+    assert "27 times faster by ONNX Runtime 1.32.0" in shown.text
+    assert message in shown.html
+    native = {"Status": "Native", "Message": "Served natively: it is <small>."}
+    shown = shown_endpoint({"Card": card, "Compilation": native}, None)
+    assert "Served natively: it is &lt;small&gt;." in shown.html
+
+
 def test_a_comparison_shows_what_differs_and_nothing_else():
     answer = {
         "Runs": [{"Name": "a"}, {"Name": "b"}],

@@ -48,6 +48,8 @@ class ModelPlan:
         Processes for each instance.
     timeout_s
         Time for one invocation.
+    compiles
+        Whether the model is compiled once it serves.
     """
 
     image: str
@@ -57,6 +59,7 @@ class ModelPlan:
     interpreter: str | None
     workers: int
     timeout_s: float
+    compiles: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -94,6 +97,7 @@ class ModelPlan:
             interpreter=environment.get("JUPYTER_ML_PYTHON"),
             workers=int(_number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", 1)),
             timeout_s=_timeout_s(environment),
+            compiles=_compiles(environment),
             environment=environment,
         )
 
@@ -176,6 +180,7 @@ class ServingPlan:
             "token": token,
             "max_body_bytes": MAX_BODY_BYTES,
             "timeout_s": self.model.timeout_s,
+            "compiles": self.model.compiles,
             "environment": dict(self.model.environment),
         }
         count = self.variant.instance_count
@@ -242,6 +247,15 @@ def _data_location(container: Mapping[str, Any]) -> str | None:
         raise ValidationException("Give either ModelDataUrl or ModelDataSource, not both.")
     location: str = source["S3Uri"]
     return location
+
+
+def _compiles(environment: Mapping[str, str]) -> bool:
+    text = environment.get("JUPYTER_ML_COMPILE", "on")
+    if text not in {"on", "off"}:
+        raise ValidationException(
+            f"JUPYTER_ML_COMPILE is {text!r}; it must be 'on' (the default) or 'off'."
+        )
+    return text == "on"
 
 
 def _timeout_s(environment: Mapping[str, str]) -> float:

@@ -138,7 +138,9 @@ def _from_ready(ready: Json) -> Json:
         schema["Columns"] = [{"Name": name} for name in ready["columns"]]
     if ready.get("sample_request"):
         schema["SampleRequest"] = ready["sample_request"]
-    return {"Schema": schema, "Checks": ready["checks"], "SelfTest": test}
+    parts = {"Schema": schema, "Checks": ready["checks"], "SelfTest": test}
+    # A process that an earlier version of this package started says nothing of it.
+    return {**parts, "Compilation": ready["compilation"]} if "compilation" in ready else parts
 
 
 def _read(directory: Path | None, name: str) -> Json:

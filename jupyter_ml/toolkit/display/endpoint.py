@@ -30,12 +30,13 @@ def shown_endpoint(update: dict[str, Any], ready_s: float | None) -> Shown:
     curl = sample_command(update)
     long = curl is not None and len(curl) > _LONGEST_COMMAND
     hint = f"curl: print(ml.endpoint({name!r}).curl)" if long else curl
-    text = words.joined([state, *facts, hint])
+    text = words.joined([state, *facts, _compilation(update), hint])
     html = words.card(
         words.heading(
             name, words.joined([words.status_text(status) + state[len(status) :], *facts])
         ),
         words.quiet(words.joined([card.get("ModelName"), _traffic(card)])),
+        words.quiet((update.get("Compilation") or {}).get("Message", "")),
         words.preformatted(curl) if curl else "",
         words.folded("Columns", _columns(update)),
         words.folded("Libraries", _checks(update)),
@@ -97,6 +98,13 @@ def _differences(update: dict[str, Any]) -> str:
         + (f"served with {check['Serving']}" if check.get("Serving") else "not here")
         for check in differing
     )
+
+
+def _compilation(update: dict[str, Any]) -> str | None:
+    compilation = update.get("Compilation") or {}
+    if compilation.get("Status") != "Compiled":
+        return None
+    return f"{compilation['Speedup']:.0f} times faster by {compilation['Engine']}"
 
 
 def _traffic(card: dict[str, Any]) -> str | None:

@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--name", help="of the endpoint; the job's without its number")
     parser.add_argument("--instance-type", default="ml.local", metavar="TYPE", help="ml.m5.large")
     parser.add_argument("--instance-count", type=int, default=1, metavar="N", help="instances")
+    parser.add_argument(
+        "--no-compile", action="store_true", help="serve the model itself, never a compiled one"
+    )
     parser.add_argument("--no-wait", action="store_true", help="return before it is in service")
 
 
@@ -30,6 +33,7 @@ def run(client: Client, args: argparse.Namespace) -> object:
         args.name,
         instance_type=args.instance_type,
         instance_count=args.instance_count,
+        compile=not args.no_compile,
         wait=not args.no_wait,
     )
 

@@ -112,6 +112,7 @@ def _endpoint(watched: Json) -> str:
         "Workers": f"{workers['Current']} of {workers['Desired']}",
         "Requests": f"{card['Requests']}, refused {card['Errors4xx']}, failed {card['Errors5xx']}",
         "Self-test": self_test.get("Message"),
+        "Compilation": watched.get("Compilation", {}).get("Message"),
     }
     if "LatencyP50Ms" in card:
         facts["Median"] = f"{card['LatencyP50Ms']:.1f} ms"

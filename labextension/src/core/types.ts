@@ -245,6 +245,15 @@ export interface SelfTest {
   Message?: string;
 }
 
+/** What came of compiling the model when it was deployed. */
+export interface Compilation {
+  Status: 'Compiling' | 'Compiled' | 'Native';
+  Message: string;
+  Engine?: string;
+  Speedup?: number;
+  RowsChecked?: number;
+}
+
 /** The members of DescribeEndpoint that a page shows. */
 export interface EndpointDescription {
   EndpointName: string;
@@ -264,6 +273,7 @@ export interface EndpointUpdate extends Update {
   Intervals?: Interval[];
   Checks?: LibraryCheck[];
   SelfTest?: SelfTest;
+  Compilation?: Compilation;
 }
 
 export interface ComparedRow {

@@ -80,7 +80,15 @@ const client = new ScriptedClient(
           { Library: 'scikit-learn', Trained: '1.9.1', Serving: '1.9.1', Ok: true },
           { Library: 'numpy', Trained: '2.3.4', Serving: '2.2.0', Ok: false }
         ],
-        SelfTest: { Passed: true, Milliseconds: 3.4 }
+        SelfTest: { Passed: true, Milliseconds: 3.4 },
+        Compilation: {
+          Status: 'Compiled',
+          Message:
+            'Compiled by ONNX Runtime 1.32.0: 27 times faster for one row (266 µs -> 10 µs), checked equal on 256 rows.',
+          Engine: 'ONNX Runtime 1.32.0',
+          Speedup: 27,
+          RowsChecked: 256
+        }
       });
       return undefined;
     }

@@ -114,10 +114,12 @@ test('an update that leaves the card out keeps the one before', () => {
   const next = foldEndpoint(first, {
     Cursor: '2',
     Reset: false,
-    SelfTest: { Passed: true, Milliseconds: 2 }
+    SelfTest: { Passed: true, Milliseconds: 2 },
+    Compilation: { Status: 'Native', Message: 'Served natively: it is no faster.' }
   });
   expect(next.card?.EndpointName).toBe('cancer');
   expect(next.selfTest?.Passed).toBe(true);
+  expect(next.compilation?.Status).toBe('Native');
 });
 
 test('a short answer stays on one line', () => {

@@ -173,6 +173,7 @@ def test_what_is_watched_is_what_happened(client: LocalClient, archive: Path) ->
     full = client.call("WatchEndpoint", {"EndpointName": "cancer"})
     assert full["SelfTest"]["Passed"] is True
     assert full["Checks"][0]["Library"] == "scikit-learn"
+    assert full["Compilation"]["Status"] in {"Compiling", "Compiled"}
     assert [column["Name"] for column in full["Schema"]["Columns"]] == list(DATA.data.columns)
     assert invoke(client, "cancer", json.loads(full["Schema"]["SampleRequest"]))
     assert sum(interval["Requests"] for interval in full["Intervals"]) == 2

@@ -67,6 +67,14 @@ def test_an_interpreter_is_named_only_where_the_model_names_one() -> None:
         assert told["interpreter"] == environment.get("JUPYTER_ML_PYTHON")
 
 
+def test_a_model_is_compiled_unless_its_environment_says_off() -> None:
+    for environment, compiles in (({}, True), ({"JUPYTER_ML_COMPILE": "off"}, False)):
+        told = json.loads(serving(model(environment)).work("t").files["serve.json"])
+        assert told["compiles"] is compiles
+    with pytest.raises(ValidationException, match="JUPYTER_ML_COMPILE is 'no'"):
+        model({"JUPYTER_ML_COMPILE": "no"})
+
+
 def test_the_code_folder_of_the_archive_is_no_location_of_its_own() -> None:
     assert model({"SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}).locations == [DATA]
 

@@ -125,7 +125,13 @@ function EndpointBody({
       >
         {tab === 'try' && <TryIt card={card} schema={state.schema} />}
         {tab === 'traffic' && <Traffic state={state} />}
-        {tab === 'checks' && <LibraryChecks checks={state.checks} selfTest={state.selfTest} />}
+        {tab === 'checks' && (
+          <LibraryChecks
+            checks={state.checks}
+            selfTest={state.selfTest}
+            compilation={state.compilation}
+          />
+        )}
         {tab === 'log' && <EndpointLog name={name} />}
       </Tabs>
     </>

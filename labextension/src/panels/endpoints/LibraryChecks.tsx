@@ -1,4 +1,4 @@
-import type { LibraryCheck, SelfTest } from '../../core/types';
+import type { Compilation, LibraryCheck, SelfTest } from '../../core/types';
 import { milliseconds } from '../../core/format';
 import { Section, StatusIcon } from '../../ui';
 
@@ -25,16 +25,26 @@ function SelfTestResult({ test }: { test: SelfTest }): JSX.Element {
 /** Whether the model is served by the libraries it was trained with, and whether it answered its own sample. */
 export function LibraryChecks({
   checks,
-  selfTest
+  selfTest,
+  compilation
 }: {
   checks: LibraryCheck[];
   selfTest: SelfTest | undefined;
+  compilation?: Compilation | undefined;
 }): JSX.Element {
   return (
     <div className="jp-ml-main">
       <Section title="Self-test">
         {selfTest ? <SelfTestResult test={selfTest} /> : <p className="jp-ml-hint">Not run yet.</p>}
       </Section>
+      {compilation && (
+        <Section title="Compilation">
+          <p className="jp-ml-check">
+            {compilation.Status === 'Compiled' && <StatusIcon tone="ok" />}
+            {compilation.Message}
+          </p>
+        </Section>
+      )}
       <Section title="Libraries">
         {checks.length ? (
           <table className="jp-ml-table">

@@ -1,4 +1,5 @@
 import type {
+  Compilation,
   EndpointCard,
   EndpointDescription,
   EndpointsUpdate,
@@ -33,6 +34,7 @@ export interface EndpointState {
   intervals: Interval[];
   checks: LibraryCheck[];
   selfTest?: SelfTest;
+  compilation?: Compilation;
 }
 
 const INTERVALS_KEPT = 720;
@@ -51,7 +53,8 @@ export function foldEndpoint(
       -INTERVALS_KEPT
     ),
     checks: update.Checks ?? state?.checks ?? [],
-    selfTest: update.SelfTest ?? state?.selfTest
+    selfTest: update.SelfTest ?? state?.selfTest,
+    compilation: update.Compilation ?? state?.compilation
   };
 }
 
