@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
@@ -73,3 +74,10 @@ def row(page: Page, name: str) -> Locator:
 def opened(page: Page, name: str) -> Locator:
     """Return the page of a job or an endpoint in the main area."""
     return page.locator(f"#jupyter-ml-page-{name}")
+
+
+def brightness(color: str) -> float:
+    """Return the mean of the channels of an `rgb(...)` or `color(srgb ...)` text, 0 to 255."""
+    numbers = [float(number) for number in re.findall(r"[\d.]+", color)[:3]]
+    scale = 255 if "srgb" in color else 1
+    return scale * sum(numbers) / 3

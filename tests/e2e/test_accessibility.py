@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import expect
 
 from .conftest import ROOT
-from .road import SLOW_MS, open_notebook, opened, row, run_all, show_sidebar, use_theme
+from .road import SLOW_MS, brightness, open_notebook, opened, row, run_all, show_sidebar, use_theme
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     from .conftest import Lab
 
@@ -62,10 +62,24 @@ def violations(page: Page) -> set[str]:
     expect(failed).to_be_visible(timeout=SLOW_MS)
     found |= against(page, "#jupyter-ml-page-TrainingJob-bad-1")
     row(page, "asked").click()
-    expect(opened(page, "Endpoint-asked").get_by_role("button", name="Send")).to_be_visible()
+    endpoint = opened(page, "Endpoint-asked")
+    expect(endpoint.get_by_role("button", name="Send")).to_be_visible()
     found |= against(page, "#jupyter-ml-page-Endpoint-asked")
+    require_readable_under_the_pointer(endpoint)
     compare(page)
     return found | against(page, ".jp-ml-page[aria-label^='Comparison of']")
+
+
+def require_readable_under_the_pointer(endpoint: Locator) -> None:
+    """Ask to delete, as a mouse does that then stays where it is."""
+    endpoint.get_by_role("button", name="Delete").click()
+    asking = endpoint.get_by_role("button", name="Confirm delete")
+    colours = asking.evaluate(
+        "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+    )
+    background, text = map(brightness, colours)
+    assert abs(background - text) > 100
+    asking.press("Escape")
 
 
 def against(page: Page, scope: str) -> set[str]:

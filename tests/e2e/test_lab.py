@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from .road import SLOW_MS, open_notebook, opened, row, run_all, show_sidebar, use_theme
+from .road import SLOW_MS, brightness, open_notebook, opened, row, run_all, show_sidebar, use_theme
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Response
@@ -215,10 +215,3 @@ def test_nothing_is_fetched_from_elsewhere(trained: Lab, page: Page) -> None:
     ).to_be_visible()
     ours = (trained.url, "data:", "blob:")
     assert [url for url in requested if not url.startswith(ours)] == []
-
-
-def brightness(color: str) -> float:
-    """Return the mean of the channels of an `rgb(...)` or `color(srgb ...)` text, 0 to 255."""
-    numbers = [float(number) for number in re.findall(r"[\d.]+", color)[:3]]
-    scale = 255 if "srgb" in color else 1
-    return scale * sum(numbers) / 3
