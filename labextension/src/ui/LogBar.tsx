@@ -10,6 +10,8 @@ interface LogBarProps {
   /** Indexes of the lines that match the query. */
   matches: number[];
   firstError: number;
+  /** Nothing more will come. */
+  ended: boolean;
   wrap: boolean;
   follow: boolean;
   onQuery(query: string): void;
@@ -19,8 +21,8 @@ interface LogBarProps {
 }
 
 export function LogBar(props: LogBarProps): JSX.Element {
-  const { lines, query, matches, firstError, wrap, follow, onQuery, onShow, onWrap, onFollow } =
-    props;
+  const { lines, query, matches, firstError, ended, wrap, follow } = props;
+  const { onQuery, onShow, onWrap, onFollow } = props;
   const [current, setCurrent] = useState(-1);
   const step = (by: number): void => {
     const start = current < 0 && by < 0 ? 0 : current;
@@ -53,7 +55,9 @@ export function LogBar(props: LogBarProps): JSX.Element {
         {query && (
           <span className="jp-ml-log-matches" role="status">
             {matches.length === 0
-              ? 'No match'
+              ? ended
+                ? 'No match'
+                : 'No match so far'
               : current < 0
                 ? `${count(matches.length)} matches`
                 : `${current + 1} of ${count(matches.length)}`}

@@ -94,6 +94,7 @@ function Log({ log, empty }: { log: LogState; empty: string }): JSX.Element {
         query={query}
         matches={matches}
         firstError={log.firstError}
+        ended={log.ended}
         wrap={wrap}
         follow={follow}
         onQuery={setQuery}

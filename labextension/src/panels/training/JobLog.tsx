@@ -35,7 +35,9 @@ export function LogTail({ name, onOpen }: { name: string; onOpen(): void }): JSX
       title="Log"
       aside={
         <button type="button" className="jp-ml-link" onClick={onOpen}>
-          All {state.lines.length.toLocaleString('en-US')} lines
+          {state.lines.length > TAIL
+            ? `All ${state.lines.length.toLocaleString('en-US')} lines`
+            : 'Open the log'}
         </button>
       }
     >

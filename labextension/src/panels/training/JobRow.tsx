@@ -102,7 +102,9 @@ function Objective({ job }: { job: JobCard }): JSX.Element | null {
   const change = objective.Delta;
   return (
     <>
-      <span className="jp-ml-metric-name">{objective.Name}</span> <b>{metric(objective.Value)}</b>
+      <span className="jp-ml-metric">
+        <span className="jp-ml-metric-name">{objective.Name}</span> <b>{metric(objective.Value)}</b>
+      </span>
       {change !== undefined && change !== 0 && (
         <span
           className="jp-ml-delta"
