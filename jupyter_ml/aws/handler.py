@@ -14,7 +14,7 @@ from tornado.web import HTTPError, stream_request_body
 
 from jupyter_ml.aws.gateway import refusal
 from jupyter_ml.aws.sigv4 import SignedRequest
-from jupyter_ml.contract.errors import ServiceError
+from jupyter_ml.contract.errors import RequestEntityTooLarge, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,8 +59,12 @@ class AwsHandler(JupyterHandler):
         """Answer errors from before the gateway in the gateway's shape."""
         info = kwargs.get("exc_info")
         cause = info[1] if isinstance(info, tuple) else None
-        error = ServiceError(getattr(cause, "log_message", None) or "The server failed.")
-        error.code, error.status = f"HTTP{status_code}", status_code
+        text = getattr(cause, "log_message", None) or "The server failed."
+        if status_code == RequestEntityTooLarge.status:
+            error: ServiceError = RequestEntityTooLarge(text)
+        else:
+            error = ServiceError(text)
+            error.code, error.status = f"HTTP{status_code}", status_code
         self._finish(refusal(error, rest=True))
 
     async def _answer(self, path: str = "") -> None:

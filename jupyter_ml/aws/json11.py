@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract import model
+from jupyter_ml.contract.documents import json_object
 from jupyter_ml.contract.errors import UnknownOperationException, ValidationException
 
 if TYPE_CHECKING:
@@ -45,30 +46,11 @@ def parse(target: str, body: bytes) -> tuple[str, dict[str, Any]]:
     if name == target or model.operation(name).service != SERVICE:
         msg = f"There is no operation {target!r} behind this address, only SageMaker's."
         raise UnknownOperationException(msg)
-    request = parse_object(body)
+    request = json_object(body)
     shape = model.operation(name).input
     if shape is not None and _holds_blob(shape.service, shape.name):
         request = _decoded(request, shape)
     return name, request
-
-
-def parse_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body holds; nothing is an empty one.
-
-    Raises
-    ------
-    ValidationException
-        It is something else.
-    """
-    try:
-        content = json.loads(body or b"{}")
-    except ValueError as error:
-        msg = f"The body is not JSON: {error}."
-        raise ValidationException(msg) from None
-    if not isinstance(content, dict):
-        msg = f"The body must be a JSON object, not {type(content).__name__}."
-        raise ValidationException(msg)
-    return content
 
 
 def serialise(content: Mapping[str, Any]) -> bytes:

@@ -12,8 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from jupyter_ml.aws.json11 import parse_object, serialise
+from jupyter_ml.aws.json11 import serialise
 from jupyter_ml.contract import model
+from jupyter_ml.contract.documents import json_object
 from jupyter_ml.contract.errors import UnknownOperationException
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Route:
             if member.get("location") == "header" and header in headers:
                 request[name] = headers[header]
         payload = shape.get("payload")
-        return {**request, **({payload: body} if payload else parse_object(body))}
+        return {**request, **({payload: body} if payload else json_object(body))}
 
     def serialise(self, answer: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
         """Return the headers and the body of an answer."""

@@ -14,6 +14,7 @@
     │   ├── InvalidSignatureException    403      the signature does not match, or is too old
     │   ├── NotImplementedException      501      SageMaker has it, this program does not yet
     │   ├── UnknownOperationException    404      nobody has an operation of that name
+    │   ├── RequestEntityTooLarge        413      the body is larger than anything here may be
     │   ├── ThrottlingException          429      too many calls; try again later
     │   ├── ModelError                   424      the user's inference code failed
     │   ├── ModelNotReadyException       429      the model server is still starting
@@ -119,6 +120,13 @@ class UnknownOperationException(ServiceError):
 
     code = "UnknownOperationException"
     status = 404
+
+
+class RequestEntityTooLarge(ServiceError):
+    """The body is larger than any request may be; it was not read."""
+
+    code = "RequestEntityTooLarge"
+    status = 413
 
 
 class ThrottlingException(ServiceError):

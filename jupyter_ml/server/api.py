@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
@@ -10,6 +9,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 import jupyter_ml
+from jupyter_ml.contract.documents import json_object
 from jupyter_ml.contract.errors import (
     AccessDeniedException,
     InternalFailure,
@@ -72,24 +72,6 @@ class MLHandler(APIHandler):
         if not isinstance(value, MLError):
             super().log_exception(typ, value, tb)
 
-    def json_object(self) -> dict[str, Any]:
-        """Return the request's body.
-
-        Raises
-        ------
-        ValidationException
-            It is not a JSON object.
-        """
-        try:
-            content = json.loads(self.request.body or b"{}")
-        except ValueError as error:
-            msg = f"The body is not JSON: {error}."
-            raise ValidationException(msg) from None
-        if not isinstance(content, dict):
-            msg = f"The body must be a JSON object, not {type(content).__name__}."
-            raise ValidationException(msg)
-        return content
-
 
 class OperationHandler(MLHandler):
     """``POST jupyter-ml/api/<Operation>``."""
@@ -101,7 +83,7 @@ class OperationHandler(MLHandler):
         if operation == "InvokeEndpoint":
             msg = "Invoke endpoints at jupyter-ml/endpoints/NAME/invocations; bodies are not JSON."
             raise ValidationException(msg)
-        self.finish(await self.backend.answer(operation, self.json_object()))
+        self.finish(await self.backend.answer(operation, json_object(self.request.body)))
 
 
 class PresenceHandler(MLHandler):

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from tornado import web
 
 from jupyter_ml.client_http import INVOKE_HEADERS
-from jupyter_ml.contract.errors import ServiceError
+from jupyter_ml.contract.errors import RequestEntityTooLarge
 from jupyter_ml.server.api import MLHandler
 
 if TYPE_CHECKING:
@@ -31,12 +31,11 @@ class InvocationHandler(MLHandler):
         """Bound the body before any of it is read."""
         length = self.request.headers.get("Content-Length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-            error = ServiceError(
+            msg = (
                 f"The body has {length} bytes; an invocation may have {MAX_BODY_BYTES}. "
                 "Send fewer rows at a time."
             )
-            error.code, error.status = "RequestEntityTooLarge", 413
-            raise error
+            raise RequestEntityTooLarge(msg)
         self.request.connection.set_max_body_size(MAX_BODY_BYTES)  # type: ignore[union-attr]
         await super().prepare()
 

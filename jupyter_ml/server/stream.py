@@ -18,6 +18,7 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
 
+from jupyter_ml.contract.documents import json_object
 from jupyter_ml.contract.errors import ServiceError, ValidationException
 from jupyter_ml.server.api import AUTH_RESOURCE
 from jupyter_ml.server.encoding import error_body
@@ -59,7 +60,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Subscribe or unsubscribe."""
         identity: Any = None
         try:
-            content = _object(message)
+            content = json_object(message, "The message")
             identity = content.get("id")
             self._obey(content, identity)
         except ServiceError as error:
@@ -113,15 +114,3 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     async def _send_error(self, identity: Any, error: ServiceError) -> None:
         answer = {"type": "error", "id": identity, "error": error_body(error)}
         await self.write_message(json.dumps(answer))
-
-
-def _object(message: str | bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(message)
-    except ValueError as error:
-        msg = f"The message is not JSON: {error}."
-        raise ValidationException(msg) from None
-    if not isinstance(content, dict):
-        msg = f"A message is an object, not {type(content).__name__}."
-        raise ValidationException(msg)
-    return content

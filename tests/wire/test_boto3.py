@@ -269,6 +269,7 @@ def test_a_body_beyond_the_limit_is_refused_unread(jupyter: JupyterProcess) -> N
         urlopen(request)
     with refused.value:
         assert refused.value.code == 413
+        assert json.loads(refused.value.read())["__type"] == "RequestEntityTooLarge"
 
 
 def test_the_variables_of_jupyter_ml_env_are_all_that_boto3_needs(
