@@ -6,7 +6,7 @@ its directory is the only thing that the caller and the engine share.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -76,9 +76,17 @@ class Verdict:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Verdict:
-        """Return the verdict that `to_json` wrote."""
-        members = tuple(MemberResult(**member) for member in values["members"])
-        return cls(**{**values, "members": members})
+        """Return the verdict that `to_json` wrote, as far as it is known here.
+
+        Its supervisor may have been started by another version of this program.
+        """
+        members = tuple(MemberResult(**_known(MemberResult, one)) for one in values["members"])
+        return cls(**{**_known(cls, values), "members": members})
+
+
+def _known(kind: type[Verdict | MemberResult], values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
 
 
 @dataclass(frozen=True)

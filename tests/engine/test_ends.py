@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_ml.engine import identity
+from jupyter_ml.engine.durable import read_json, write_json
 from jupyter_ml.testing import eventually
 
 READY = "open('pid', 'w').write(str(os.getpid())); os.rename('pid', 'started')\n"
@@ -101,6 +102,17 @@ def test_a_failure_that_the_work_wrote_down_is_the_verdict(bench):
     code = f"import os, sys; open('../../failure.json', 'w').write({failure!r}); sys.exit(1)"
     verdict = bench.run(code)
     assert (verdict.reason, verdict.message) == ("ClientError", "no such channel: 'x'")
+
+
+def test_the_verdict_of_a_supervisor_of_another_version_is_read(bench):
+    ref = bench.start("")
+    bench.verdict(ref)
+    values = read_json(ref.directory / "verdict.json")
+    members = [{**member, "swapped_mb": 3} for member in values["members"]]
+    values = {**values, "members": members, "weather": "fair"}
+    del values["restarts"]
+    write_json(ref.directory / "verdict.json", values, sync=False)
+    assert bench.verdict(ref).state == "Completed"
 
 
 def test_an_exit_code_is_reported_as_it_is(bench):
