@@ -19,7 +19,7 @@ from jupyter_ml.core.credentials import has_credential, is_secret_name, without_
 from jupyter_ml.core.tables import events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 API_CALL = "AwsApiCall"
 SERVICE_EVENT = "AwsServiceEvent"
@@ -106,6 +106,19 @@ class EventLog:
             where.append(events.c.kind == kind)
         query = sa.select(*_COLUMNS).where(*where).order_by(events.c.seq).limit(limit)
         return [Event(*values) for values in self._connection.execute(query)]
+
+    def have(self, wanted: Iterable[tuple[int, str, str | None]]) -> bool:
+        """Return whether any event is after the number, and of the name and kind, of a triple."""
+        either = [
+            sa.and_(
+                events.c.seq > seq,
+                events.c.name == name,
+                *(() if kind is None else (events.c.kind == kind,)),
+            )
+            for seq, name, kind in wanted
+        ]
+        query = sa.select(events.c.seq).where(sa.or_(sa.false(), *either)).limit(1)
+        return self._connection.execute(query).first() is not None
 
     def last(self) -> int:
         """Return the number of the newest event, 0 in an empty log."""

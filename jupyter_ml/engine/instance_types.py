@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def instance_types(workspace: Path | None = None) -> dict[str, InstanceType]:
     ValidationException
         The user's table cannot be read.
     """
-    table = _parse(json.loads((files(__package__) / TABLE).read_text("utf-8")), TABLE)
+    table = dict(_built_in())
     table[LOCAL] = InstanceType(LOCAL, None, None, min(1, len(machine.detect().gpus)))
     own = None if workspace is None else workspace / TABLE
     if own is not None and own.exists():
@@ -78,6 +79,11 @@ def instance_type(name: str, workspace: Path | None = None) -> InstanceType:
             f"of your own go into {TABLE} in the workspace."
         )
     return table[name]
+
+
+@cache
+def _built_in() -> dict[str, InstanceType]:
+    return _parse(json.loads((files(__package__) / TABLE).read_text("utf-8")), TABLE)
 
 
 def _parse(values: object, source: str) -> dict[str, InstanceType]:

@@ -98,6 +98,11 @@ def _git_lately(folder: Path, _second: int) -> dict[str, Any] | None:
 
 def git_state(folder: Path) -> dict[str, Any] | None:
     """Return commit, branch and whether files differ from it; None outside of a repository."""
+    # Starting git would take longer than all else that is recorded.
+    if "GIT_DIR" not in os.environ and not any(
+        (parent / ".git").exists() for parent in folder.absolute().joinpath("x").parents
+    ):
+        return None
     command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     try:
         done = subprocess.run(
