@@ -59,12 +59,21 @@ def keep_retention(runtime: Runtime) -> None:
     from jupyter_ml.core.context import Context  # noqa: PLC0415
     from jupyter_ml.tick import PRINCIPAL  # noqa: PLC0415
 
-    stamp = runtime.workspace.root / "locks" / "retention"
     with try_lock(runtime.workspace.lock("retention")) as held:
-        if not held or (stamp.exists() and runtime.clock() - stamp.stat().st_mtime < DAY_S):
+        if not held or not is_retention_due(runtime):
             return
-        stamp.touch()
+        _stamp(runtime).touch()
         Context(runtime, PRINCIPAL).call("CollectGarbage", {"DryRun": False})
+
+
+def is_retention_due(runtime: Runtime) -> bool:
+    """Return whether the retention was kept last more than a day ago."""
+    stamp = _stamp(runtime)
+    return not stamp.exists() or runtime.clock() - stamp.stat().st_mtime >= DAY_S
+
+
+def _stamp(runtime: Runtime) -> Path:
+    return runtime.workspace.root / "locks" / "retention"
 
 
 def _is_left_to_another(locks: Path) -> bool:

@@ -7,15 +7,22 @@ came since.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_ml.contract.errors import MLError
+from jupyter_ml.engine.awaiting import Awaited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from jupyter_ml.core.runtime import Runtime
     from jupyter_ml.core.settings import Settings
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
 POLL_S = 0.25
+_ATTEND_EVERY_S = 0.3
+Pause = Callable[[float], None]
 
 
 class Subscription:
@@ -61,8 +70,11 @@ class Client(Protocol):
     ) -> Subscription:
         """Follow a read operation that has a cursor; updates come on a thread of their own."""
 
-    def attend(self) -> None:
+    def attend(self) -> object:
         """See to it that wishes become work; for callers that wait."""
+
+    def waiting(self, kind: str, key: str) -> AbstractContextManager[Pause]:
+        """Return what to pause with, as long as one waits for the end of a resource's work."""
 
 
 class LocalClient:
@@ -102,8 +114,8 @@ class LocalClient:
             self.attend()
         return response
 
-    def attend(self) -> None:
-        """Make wishes work now; what cannot be done now is done by a later pass."""
+    def attend(self) -> bool:
+        """Make wishes work now; return whether that went through, or is left to a later pass."""
         from jupyter_ml.composition import attend  # noqa: PLC0415
 
         try:
@@ -111,6 +123,17 @@ class LocalClient:
         except OSError:
             # The wish is in the store; a full disk or process table must not hide that.
             log.warning("work could not be started now; it will be tried again", exc_info=True)
+            return False
+        return True
+
+    @contextmanager
+    def waiting(self, kind: str, key: str) -> Iterator[Pause]:
+        """Return what to pause with: it ends within milliseconds of the work's end."""
+        waiter = _Waiter(self, self.runtime.workspace.work_dir(kind, key, 1).parent)
+        try:
+            yield waiter.pause
+        finally:
+            waiter.leave()
 
     def subscribe(
         self,
@@ -121,6 +144,62 @@ class LocalClient:
     ) -> Subscription:
         """Follow a read operation that has a cursor."""
         return follow(self, operation, request, on_update, on_error)
+
+
+class _Waiter:
+    """Waits for the newest attempt of a resource, and takes note of its end.
+
+    Parameters
+    ----------
+    client
+        Of the workspace.
+    folder
+        Where the attempts are.
+    """
+
+    def __init__(self, client: LocalClient, folder: Path) -> None:
+        self._client, self._folder = client, folder
+        self._attended = time.monotonic()
+        self._awaited: Awaited | None = None
+        self._noted: set[str] = set()
+
+    def pause(self, seconds: float) -> None:
+        """Pause so long, or until the work ends."""
+        until = time.monotonic() + seconds
+        from jupyter_ml.background import is_retention_due  # noqa: PLC0415  (it starts processes)
+
+        directory = self._newest()
+        if directory is not None and directory not in self._noted:
+            self._follow(directory)
+            if self._awaited is not None and self._awaited.wait(seconds):
+                self._noted.add(directory)
+                # Where something else is due, the supervisor starts a process for it.
+                if self._client.attend() and not is_retention_due(self._client.runtime):
+                    self._awaited.taken_note_of()
+                return
+        time.sleep(max(0.0, until - time.monotonic()))
+        if time.monotonic() - self._attended > _ATTEND_EVERY_S:
+            self._client.attend()
+            self._attended = time.monotonic()
+
+    def leave(self) -> None:
+        """Wait no more."""
+        if self._awaited is not None:
+            self._awaited.close()
+            self._awaited = None
+
+    def _follow(self, directory: str) -> None:
+        if self._awaited is not None and self._awaited.directory == directory:
+            return
+        self.leave()
+        with contextlib.suppress(OSError):  # it was removed, or the disk is full: poll instead
+            self._awaited = Awaited(directory)
+
+    def _newest(self) -> str | None:
+        with contextlib.suppress(OSError):
+            numbers = [int(path.name) for path in self._folder.iterdir() if path.name.isdigit()]
+            return str(self._folder / str(max(numbers))) if numbers else None
+        return None
 
 
 def follow(

@@ -6,6 +6,8 @@ It needs the standard library alone. Errors are rebuilt as the classes that the 
 from __future__ import annotations
 
 import json
+import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -22,6 +24,7 @@ from jupyter_ml.contract.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from http.client import HTTPMessage
 
     from jupyter_ml.client import Subscription
@@ -103,6 +106,11 @@ class HttpClient:
 
     def attend(self) -> None:
         """Leave it to the server, which sees to its own workspace."""
+
+    def waiting(self, kind: str, key: str) -> AbstractContextManager[Callable[[float], None]]:
+        """Return what to pause with between two questions."""
+        del kind, key
+        return nullcontext(time.sleep)
 
     def send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]

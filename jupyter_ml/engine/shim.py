@@ -14,12 +14,13 @@ _ENGINE = os.path.dirname(os.path.abspath(__file__))
 
 def main(directory: str) -> None:
     """Run the attempt, then the command that takes note of its end."""
-    from jupyter_ml.engine.durable import read_json  # noqa: PLC0415  (after `_name_packages`)
+    from jupyter_ml.engine import awaiting  # noqa: PLC0415  (after `_name_packages`)
+    from jupyter_ml.engine.durable import read_json  # noqa: PLC0415
     from jupyter_ml.engine.supervisor import Supervisor  # noqa: PLC0415
 
     Supervisor(directory).run()
     spec = read_json(os.path.join(directory, "work.json")) or {}
-    if tick := spec.get("tick"):
+    if (tick := spec.get("tick")) and not awaiting.is_left_to_another(directory):
         os.posix_spawnp(tick[0], tick, dict(os.environ), setpgroup=0)
 
 

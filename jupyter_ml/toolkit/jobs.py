@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from jupyter_ml.toolkit.endpoints import Endpoint
 
 _POLL_S = 0.1
-_ATTEND_EVERY_S = 0.3
 
 
 class TrainingJob(Displayed):
@@ -277,24 +276,20 @@ class TrainingJob(Displayed):
     def _cards(self, timeout_s: float | None) -> Iterator[tuple[dict[str, Any], bool]]:
         """Yield the job's card, and whether the job has ended, until it has."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        attended = time.monotonic()
         request = {"TrainingJobName": self.name}
         card: dict[str, Any] = {}
-        while True:
-            update = self._client.call("WatchTrainingJob", request)
-            request["Cursor"] = update["Cursor"]
-            card = update.get("Card") or card
-            yield card, update["Ended"]
-            if update["Ended"]:
-                return
-            now = time.monotonic()
-            if deadline is not None and now > deadline:
-                msg = f"{self.name} has not ended after {timeout_s:g} s; it goes on."
-                raise WaitTimeout(msg)
-            if now - attended > _ATTEND_EVERY_S:
-                self._client.attend()
-                attended = now
-            time.sleep(_POLL_S)
+        with self._client.waiting("TrainingJob", self.name) as pause:
+            while True:
+                update = self._client.call("WatchTrainingJob", request)
+                request["Cursor"] = update["Cursor"]
+                card = update.get("Card") or card
+                yield card, update["Ended"]
+                if update["Ended"]:
+                    return
+                if deadline is not None and time.monotonic() > deadline:
+                    msg = f"{self.name} has not ended after {timeout_s:g} s; it goes on."
+                    raise WaitTimeout(msg)
+                pause(_POLL_S)
 
     def _path(self, location: str) -> Path:
         return session.workspace_of(self._client).artifacts.resolve(location)
