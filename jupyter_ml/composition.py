@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_ml.core.runtime import Runtime
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.engine.local import LocalEngine
+from jupyter_ml.engine.warm.zygotes import Zygotes
 from jupyter_ml.services import registry
 from jupyter_ml.tick import tick
 from jupyter_ml.timekeeper import ensure_timekeeper
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 def compose(settings: Settings) -> Runtime:
     """Return the runtime of the workspace that the settings name."""
     workspace = Workspace.open(settings)
-    engine = LocalEngine(workspace.root, oversize=settings.oversize)
+    zygotes = Zygotes(
+        workspace.root / "warm",
+        keep_alive_s=settings.keep_warm_s,
+        memory_mb=settings.warm_memory_mb,
+    )
+    engine = LocalEngine(
+        workspace.root,
+        oversize=settings.oversize,
+        zygotes=zygotes if settings.warm_memory_mb else None,
+    )
     command = tuple(background_command(settings, "tick"))
     return Runtime(workspace, registry(), engine, tick_command=command)
 

@@ -22,6 +22,7 @@ from jupyter_ml.engine.protocol import (
     Outcome,
     Sample,
     Verdict,
+    ZygoteState,
 )
 
 if TYPE_CHECKING:
@@ -35,8 +36,14 @@ T = TypeVar("T")
 
 
 def fresh_settings(root: Path, **settings: Any) -> Settings:
-    """Return settings of a workspace under `root`, without a background timekeeper."""
-    values = {"timekeeper": False, "user": "tester", "free_floor_mb": 0, **settings}
+    """Return settings of a workspace under `root`, without a timekeeper and zygotes."""
+    values = {
+        "timekeeper": False,
+        "user": "tester",
+        "free_floor_mb": 0,
+        "warm_memory_mb": 0,
+        **settings,
+    }
     return Settings(workspace=root / "workspace", **values)
 
 
@@ -139,6 +146,10 @@ class ScriptedEngine:
         """Note it; there is nothing to end."""
         self.swept.append(ref.key)
         return 0
+
+    def zygotes(self) -> list[ZygoteState]:
+        """Return none: nothing is imported."""
+        return []
 
     def end(self, key: str, number: int, state: Outcome, reason: str | None = None) -> None:
         """Have an attempt end."""

@@ -42,6 +42,12 @@ class JupyterML(Configurable):
     oversize = Bool(
         None, allow_none=True, help="Run instance types larger than this machine on what is there."
     ).tag(config=True)
+    keep_warm_s = Float(
+        None, allow_none=True, help="How long a job's imports are kept for the next, in seconds."
+    ).tag(config=True)
+    warm_memory_mb = Int(
+        None, allow_none=True, help="Memory for kept imports, in MiB; 0 keeps none."
+    ).tag(config=True)
 
     def settings(self) -> Settings:
         """Return the settings of this process.

@@ -60,6 +60,9 @@ class Engine(Protocol):
     def logs(self, ref: AttemptRef, member: int, offset: int, limit: int) -> Any:
         """Return a piece of a member's log."""
 
+    def zygotes(self) -> list[Any]:
+        """Return what is kept in memory for the next jobs."""
+
     def capabilities(self) -> Any:
         """Return what the engine and the machine can do."""
 

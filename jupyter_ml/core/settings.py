@@ -49,6 +49,10 @@ class Settings:
         Whether an instance type larger than the machine is run on what is there.
     timekeeper
         Whether a background process may be started to fire timers.
+    keep_warm_s
+        How long what a job imported is kept in memory for the next jobs, in seconds.
+    warm_memory_mb
+        What may be kept of it, in MiB; 0 turns warm starts off.
     user
         The owner recorded on resources and events.
     """
@@ -62,6 +66,8 @@ class Settings:
     retention_days: float = 30
     oversize: bool = False
     timekeeper: bool = True
+    keep_warm_s: float = 900
+    warm_memory_mb: int = 1536
     user: str = field(default_factory=getpass.getuser)
 
     def __post_init__(self) -> None:
@@ -136,6 +142,8 @@ _FROM_ENVIRONMENT: dict[str, type] = {
     "retention_days": float,
     "oversize": bool,
     "timekeeper": bool,
+    "keep_warm_s": float,
+    "warm_memory_mb": int,
 }
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 

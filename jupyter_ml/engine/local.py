@@ -35,6 +35,8 @@ from jupyter_ml.engine.usage import newest_usage, read_usage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from jupyter_ml.engine.protocol import ZygoteState
+    from jupyter_ml.engine.warm.zygotes import Zygotes
     from jupyter_ml.engine.work import Work
 
 STALE_AFTER_S = 10.0
@@ -54,6 +56,8 @@ class LocalEngine:
         Size and number of the pieces that are kept of each member's log.
     control_groups
         Whether memory limits may be held by control groups where they can be had.
+    zygotes
+        What may start work warm; `None` to start everything from nothing.
     """
 
     def __init__(
@@ -64,11 +68,13 @@ class LocalEngine:
         log_segment_bytes: int = SEGMENT_BYTES,
         log_segments: int = SEGMENTS,
         control_groups: bool = True,
+        zygotes: Zygotes | None = None,
     ) -> None:
         self._root = Path(root)
         self._oversize = oversize
         self._log = {"segment_bytes": log_segment_bytes, "segments": log_segments}
         self._control_groups = control_groups
+        self._zygotes = zygotes
 
     @property
     def machine(self) -> machine.Machine:
@@ -100,8 +106,9 @@ class LocalEngine:
         ref.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(ref.directory / "submit.lock"):
             if self.observe(ref).state == "absent":
-                self._prepare(ref, work, gpu_ids, tick)
-                self._spawn(ref)
+                warm = self._warm_spec(work, gpu_ids)
+                self._prepare(ref, work, gpu_ids, tick, warm)
+                self._spawn(ref, work, warm)
         return {
             "directory": str(ref.directory),
             **(read_json(ref.directory / "spawned.json") or {}),
@@ -163,6 +170,10 @@ class LocalEngine:
             limits.remove_group(group)
         return ended
 
+    def zygotes(self) -> list[ZygoteState]:
+        """Return what is kept in memory for the next jobs."""
+        return [] if self._zygotes is None else self._zygotes.living()
+
     def reconcile(self, known: Iterable[AttemptRef]) -> list[AttemptRef]:
         """Return attempts that run here though their owner does not know them."""
         tokens = {ref.token for ref in known}
@@ -175,7 +186,12 @@ class LocalEngine:
         ]
 
     def _prepare(
-        self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int], tick: Sequence[str]
+        self,
+        ref: AttemptRef,
+        work: Work,
+        gpu_ids: Sequence[int],
+        tick: Sequence[str],
+        warm: dict[str, Any] | None,
     ) -> None:
         for name, content in work.files.items():
             path = ref.directory / name
@@ -196,16 +212,28 @@ class LocalEngine:
             "log": self._log,
             "control_groups": self._control_groups,
             "tick": list(tick),
+            "warm": warm,
         }
         write_json(ref.directory / "work.json", spec, sync=False)
 
-    def _spawn(self, ref: AttemptRef) -> None:
-        command = [sys.executable, "-S", "-E", str(_SHIM), str(ref.directory)]
+    def _warm_spec(self, work: Work, gpu_ids: Sequence[int]) -> dict[str, Any] | None:
+        if self._zygotes is None:
+            return None
+        return self._zygotes.spec(work, self.machine, gpu_ids, os.environ)
+
+    def _spawn(self, ref: AttemptRef, work: Work, warm: dict[str, Any] | None) -> None:
         env = inheritable(os.environ) | {MARKER: ref.token}
-        process = detach(command, ref.directory / "shim.log", env)
+        process = None
+        if self._zygotes is not None and warm is not None:
+            process = self._zygotes.ask(warm, work, str(ref.directory), env)
+        is_warm = process is not None
+        if process is None:
+            command = [sys.executable, "-S", "-E", str(_SHIM), str(ref.directory)]
+            process = detach(command, ref.directory / "shim.log", env)
         # A shim that has ended already left its own traces.
         if (who := identity.identify(process)) is not None:
-            write_json(ref.directory / "spawned.json", {"identity": who}, sync=False)
+            values = {"identity": who, "warm": is_warm}
+            write_json(ref.directory / "spawned.json", values, sync=False)
 
 
 @cache

@@ -17,6 +17,7 @@ from jupyter_ml.engine import tree
 from jupyter_ml.engine.environment import MARKER, inheritable, threads
 from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, LogWriter
 from jupyter_ml.engine.outcome import signal_name
+from jupyter_ml.engine.warm import forked
 
 if TYPE_CHECKING:
     from jupyter_ml.engine.limits import ControlGroup
@@ -94,10 +95,14 @@ class Member:
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(reader, False)
         errors, error_writer = os.pipe()
+        can_fork = forked.can_run(argv)
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become(argv, environment, parent, (writer, error_writer))
+            program = None if can_fork else argv
+            self._become(program, environment, parent, (writer, error_writer))
+            # The parent sees the pipe for errors closed, as by an exec.
+            forked.run(argv, environment)
         os.close(writer)
         os.close(error_writer)
         with open(errors, encoding="utf-8") as file:
@@ -179,8 +184,13 @@ class Member:
         }
 
     def _become(
-        self, argv: list[str], environment: dict[str, str], parent: int, pipes: tuple[int, int]
+        self,
+        program: list[str] | None,
+        environment: dict[str, str],
+        parent: int,
+        pipes: tuple[int, int],
     ) -> None:
+        """Be the member, with its limits; return only where there is no program to execute."""
         writer, errors = pipes
         try:
             tree.die_with_parent(parent)
@@ -194,7 +204,9 @@ class Member:
             os.dup2(nothing, 0)
             if (listener := environment.get("JUPYTER_ML_LISTEN_FD")) is not None:
                 os.set_inheritable(int(listener), True)  # noqa: FBT003  (the function's own order)
-            os.execve(argv[0], argv, environment)  # noqa: S606
+            if program is None:
+                return
+            os.execve(program[0], program, environment)  # noqa: S606
         except BaseException as error:  # noqa: BLE001  (told to the parent; then this process ends)
             os.write(errors, f"{type(error).__name__}: {error}".encode())
         os._exit(127)

@@ -188,6 +188,37 @@ class Capabilities:
     survival: str
 
 
+@dataclass(frozen=True)
+class ZygoteState:
+    """A process that keeps what jobs imported, to start the next ones warm.
+
+    Attributes
+    ----------
+    folder
+        Where it has its socket and its log.
+    interpreter
+        Path of the Python that it is.
+    state
+        "importing" or "ready".
+    packages
+        What it has imported, or will.
+    memory_mb
+        What it holds; `None` before it is ready.
+    served
+        How many jobs it has started.
+    until
+        When it leaves if no other job comes, in epoch seconds.
+    """
+
+    folder: str
+    interpreter: str
+    state: str
+    packages: tuple[str, ...]
+    memory_mb: int | None
+    served: int
+    until: float
+
+
 class Engine(Protocol):
     """Runs work; small, synchronous, and every call may be repeated."""
 
@@ -236,6 +267,9 @@ class Engine(Protocol):
     def sweep(self, ref: AttemptRef) -> int:
         """End every process that a lost attempt left behind; return how many there were."""
         ...
+
+    def zygotes(self) -> list[ZygoteState]:
+        """Return what is kept in memory for the next jobs."""
 
     def reconcile(self, known: Iterable[AttemptRef]) -> list[AttemptRef]:
         """Return attempts that run here though their owner does not know them."""

@@ -17,11 +17,16 @@ def main(directory: str) -> None:
     from jupyter_ml.engine import awaiting  # noqa: PLC0415  (after `_name_packages`)
     from jupyter_ml.engine.durable import read_json  # noqa: PLC0415
     from jupyter_ml.engine.supervisor import Supervisor  # noqa: PLC0415
+    from jupyter_ml.engine.warm import folder  # noqa: PLC0415
 
     Supervisor(directory).run()
     spec = read_json(os.path.join(directory, "work.json")) or {}
     if (tick := spec.get("tick")) and not awaiting.is_left_to_another(directory):
         os.posix_spawnp(tick[0], tick, dict(os.environ), setpgroup=0)
+    imports = os.path.join(directory, "members", "0", "imports.json")
+    warm = spec.get("warm")
+    if warm and warm["kept"] and os.path.exists(imports):
+        folder.start(warm, imports, os.environ)
 
 
 def _name_packages() -> None:

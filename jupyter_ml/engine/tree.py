@@ -93,7 +93,19 @@ def proportional_bytes(processes: list[Process]) -> int:
     """Return the memory of processes in bytes, with pages that they share counted once."""
     if len(processes) == 1:
         return processes[0].resident_bytes
-    return sum(_proportional(process) for process in processes)
+    return sum(proportional(each.pid) or each.resident_bytes for each in processes)
+
+
+def proportional(pid: int) -> int:
+    """Return the memory of a process in bytes, of shared pages its part; 0 if it is not known."""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file,
+    ):
+        for line in file:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def marked(marker: str) -> list[int]:
@@ -164,14 +176,3 @@ def _environ(pid: int) -> dict[str, str]:
         return {}
     pairs = (os.fsdecode(entry).partition("=") for entry in entries)
     return {name: value for name, _, value in pairs if name.startswith("JUPYTER_ML_")}
-
-
-def _proportional(process: Process) -> int:
-    with (
-        contextlib.suppress(OSError, ValueError),
-        open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as file,
-    ):
-        for line in file:
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return process.resident_bytes

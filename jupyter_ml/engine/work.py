@@ -54,6 +54,13 @@ class Work:
     outputs
         What is published after the end, whatever the verdict, where it exists: pairs of a path
         relative to the attempt directory and the URI to publish it at.
+    warm
+        Whether `argv` is a Python program that may be run in a process which has imported
+        already what earlier programs imported; see `jupyter_ml.engine.warm`.
+    preload
+        Modules that such a process imports in any case.
+    keep_alive_s
+        Seconds that it stays after this work has started; `None` for the workspace's default.
     """
 
     argv: tuple[str, ...]
@@ -71,6 +78,9 @@ class Work:
     retries: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[tuple[str, str], ...] = ()
+    warm: bool = False
+    preload: tuple[str, ...] = ()
+    keep_alive_s: float | None = None
 
     @property
     def is_service(self) -> bool:
@@ -85,6 +95,7 @@ class Work:
             "env": dict(self.env),
             "files": dict(self.files),
             "outputs": [list(pair) for pair in self.outputs],
+            "preload": list(self.preload),
         }
 
     @classmethod
@@ -95,5 +106,6 @@ class Work:
                 **values,
                 "argv": tuple(values["argv"]),
                 "outputs": tuple((path, uri) for path, uri in values.get("outputs", ())),
+                "preload": tuple(values.get("preload", ())),
             }
         )

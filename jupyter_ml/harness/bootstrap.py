@@ -10,6 +10,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.engine.warm import forked, imports, pools
 from jupyter_ml.harness.records import FAILURE, write_at_end
 from jupyter_ml.harness.report import failure_of, formatted, trimmed
 
@@ -40,6 +41,9 @@ def run_as_main(
     main.__dict__.update(__file__=str(program), __builtins__=builtins)
     sys.modules["__main__"] = main
     sys.path[0] = str(root)
+    before = frozenset(sys.modules)
+    if forked.origin() is not None:
+        pools.widen()
     try:
         execute(main.__dict__)
     except SystemExit as error:
@@ -50,6 +54,8 @@ def run_as_main(
         _show(trimmed(error), root)
         _write(failure_of(error, root, cell))
         sys.exit(1)
+    finally:
+        imports.record(os.environ[FOLDER_VARIABLE], before)
 
 
 def _failure_of_exit(error: BaseException, root: Path, cell: Path | None) -> dict[str, Any]:

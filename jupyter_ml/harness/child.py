@@ -7,7 +7,11 @@ import signal
 import subprocess
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Any, cast
+import traceback
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+
+from jupyter_ml.engine import tree
+from jupyter_ml.engine.warm import forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,26 +38,24 @@ class Child:
         Where it starts.
     pump
         Takes what it prints.
+    fork
+        Whether it may be run in a fork of this process, which has imported much already.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, pump: Pump
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        pump: Pump,
+        *,
+        fork: bool = True,
     ) -> None:
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=dict(environment),
-            start_new_session=True,
-            # it only calls prctl, which takes no lock that another thread could hold
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509
-        )
+        start = _Forked if fork and forked.can_run(command) else _Started
+        self._process = start(command, environment, folder)
         self._pump = pump
         self._killer: threading.Timer | None = None
         self._kill_at = 0.0
-        self._output = cast("IO[bytes]", self._process.stdout)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -96,7 +98,7 @@ class Child:
         return True
 
     def _read(self) -> None:
-        descriptor = self._output.fileno()
+        descriptor = self._process.output
         while True:
             try:
                 chunk = os.read(descriptor, _BLOCK)
@@ -105,6 +107,77 @@ class Child:
             if not chunk:
                 return
             self._pump.feed(chunk)
+
+
+class _Started:
+    """A program in a process that was started for it."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=dict(environment),
+            start_new_session=True,
+            # it only calls prctl, which takes no lock that another thread could hold
+            preexec_fn=_die_with_parent(),  # noqa: PLW1509
+        )
+        self.pid = self._process.pid
+        self.output = cast("IO[bytes]", self._process.stdout).fileno()
+
+    def send_signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+
+class _Forked:
+    """A program in a fork of this process; see `jupyter_ml.engine.warm`."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self._code: int | None = None
+        self.output, writer = os.pipe()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._become(command, environment, folder, (parent, writer))
+        os.close(writer)
+
+    def send_signal(self, number: int) -> None:
+        # While it is not waited for, its number is not given to another process.
+        if self._code is None:
+            os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+    def _become(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        ties: tuple[int, int],
+    ) -> NoReturn:
+        parent, writer = ties
+        try:
+            tree.die_with_parent(parent)
+            os.setsid()
+            os.chdir(folder)
+            os.dup2(writer, 1)
+            os.dup2(writer, 2)
+        except BaseException:  # noqa: BLE001  (the parent reads it, and the exit code)
+            traceback.print_exc()
+            os._exit(127)
+        forked.run(command, environment)
 
 
 def _die_with_parent() -> Callable[[], Any] | None:

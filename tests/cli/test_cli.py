@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests away from the user's own workspace and servers."""
     monkeypatch.setenv("JUPYTER_ML_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("JUPYTER_ML_WARM_MEMORY_MB", "0")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.delenv("JUPYTER_ML_URL", raising=False)
 

@@ -46,7 +46,11 @@ def ml(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (home / "fit.py").write_text(SCRIPT)
     (home / "endless.py").write_text(ENDLESS)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
-    own = {"JUPYTER_ML_WORKSPACE": str(home / "workspace"), "JUPYTER_ML_FREE_FLOOR_MB": "1"}
+    own = {
+        "JUPYTER_ML_WORKSPACE": str(home / "workspace"),
+        "JUPYTER_ML_FREE_FLOOR_MB": "1",
+        "JUPYTER_ML_WARM_MEMORY_MB": "0",
+    }
 
     def run(*words: str, status: int = 0) -> str:
         outcome = subprocess.run(

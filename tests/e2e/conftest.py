@@ -82,7 +82,8 @@ class Lab:
         kept = {
             name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
         }
-        return {**kept, **{name: str(self.root / place) for name, place in places.items()}}
+        own = {name: str(self.root / place) for name, place in places.items()}
+        return {**kept, **own, "JUPYTER_ML_WARM_MEMORY_MB": "0"}
 
     def start(self) -> None:
         """Start the server, on the port that it had before if it had one."""

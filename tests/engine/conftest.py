@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,16 +12,22 @@ from jupyter_ml.core.attempts import AttemptRef
 from jupyter_ml.engine import identity
 from jupyter_ml.engine.durable import read_json
 from jupyter_ml.engine.local import LocalEngine
+from jupyter_ml.engine.warm import folder as folders
+from jupyter_ml.engine.warm.zygotes import Zygotes
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import eventually
 
 
 class Bench:
-    """Runs small programs on a real engine and looks at what became of them."""
+    """Runs small programs on a real engine and looks at what became of them.
 
-    def __init__(self, root, **options):
+    With `zygotes` all that can be is run in forks of one.
+    """
+
+    def __init__(self, root, *, zygotes=None, **options):
         self.root = root
-        self.engine = LocalEngine(root, **options)
+        self.zygotes = zygotes
+        self.engine = LocalEngine(root, zygotes=zygotes, **options)
         self.refs = []
 
     def ref(self):
@@ -31,11 +39,32 @@ class Bench:
 
     def start(self, code, *, tick=(), gpu_ids=(), **limits):
         ref = self.ref()
-        self.engine.submit(ref, self.work(code, **limits), gpu_ids, tick)
+        work = self.work(code, **limits)
+        self.warm_up(work)
+        self.engine.submit(ref, work, gpu_ids, tick)
+        if self.zygotes and not gpu_ids and not work.is_service:
+            assert self.is_warm(ref)
         return ref
 
     def work(self, code, **limits):
-        return Work((sys.executable, "-c", code), **limits)
+        return Work((sys.executable, "-c", code), warm=self.zygotes is not None, **limits)
+
+    def warm_up(self, work):
+        """Wait for the zygote that is asked for such work; return its folder."""
+        spec = self.zygotes and self.zygotes.spec(work, self.engine.machine, (), os.environ)
+        if not spec:
+            return None
+        if not (Path(spec["folder"]) / folders.SOCKET).exists():
+            self.zygotes.start(spec, "", os.environ)
+            eventually((Path(spec["folder"]) / folders.SOCKET).exists, 60)
+        eventually(lambda: self.zygote(spec["folder"])["state"] == "ready", 60)
+        return Path(spec["folder"])
+
+    def zygote(self, folder):
+        return read_json(Path(folder) / folders.STATE) or {"state": "absent"}
+
+    def is_warm(self, ref):
+        return read_json(ref.directory / "spawned.json")["warm"]
 
     def state(self, ref):
         return self.engine.observe(ref).state
@@ -69,13 +98,29 @@ class Bench:
                 identity.send(who, (signal.SIGKILL,))
             eventually(lambda ref=ref: self.state(ref) in ("lost", "ended", "absent"), 30)
             self.engine.sweep(ref)
+        if self.zygotes is not None:
+            self.zygotes.end_all()
+            eventually(lambda: not self.zygotes.living(), 30)
 
 
 @pytest.fixture
-def bench(tmp_path):
+def cold(tmp_path):
     bench = Bench(tmp_path)
     yield bench
     bench.end()
+
+
+@pytest.fixture
+def warm(tmp_path):
+    bench = Bench(tmp_path, zygotes=Zygotes(tmp_path / "warm"))
+    yield bench
+    bench.end()
+
+
+@pytest.fixture(params=["cold", "warm"])
+def bench(request):
+    """Run work in processes of its own, and in forks of a zygote."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture

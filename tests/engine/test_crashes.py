@@ -37,8 +37,8 @@ while not os.path.exists('started'):
 """
 
 
-def test_work_survives_the_process_that_submitted_it(bench):
-    ref = bench.ref()
+def test_work_survives_the_process_that_submitted_it(cold):
+    ref = cold.ref()
     program = f"""
 import os, pathlib
 from jupyter_ml.core.attempts import AttemptRef
@@ -46,13 +46,13 @@ from jupyter_ml.engine.local import LocalEngine
 from jupyter_ml.engine.work import Work
 ref = AttemptRef(*{tuple(ref[:4])!r}, pathlib.Path({str(ref.directory)!r}))
 work = Work(({sys.executable!r}, "-c", "import time; time.sleep(1); print('done')"))
-LocalEngine(pathlib.Path({str(bench.root)!r})).submit(ref, work)
+LocalEngine(pathlib.Path({str(cold.root)!r})).submit(ref, work)
 os.kill(os.getpid(), 9)
 """
     result = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
     assert result.returncode == -signal.SIGKILL
-    assert bench.verdict(ref).state == "Completed"
-    assert bench.log(ref) == "done\n"
+    assert cold.verdict(ref).state == "Completed"
+    assert cold.log(ref) == "done\n"
 
 
 def test_a_killed_shim_takes_its_job_along_and_is_reported_lost(bench, is_running):

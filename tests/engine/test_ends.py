@@ -48,11 +48,11 @@ def test_a_second_stop_may_shorten_the_grace(bench):
     assert bench.verdict(ref).members[0].signal == "SIGKILL"
 
 
-def test_a_stop_before_the_start_means_that_nothing_is_started(bench):
-    ref = bench.ref()
-    bench.engine.stop(ref)
-    bench.engine.submit(ref, bench.work(OBEYS))
-    verdict = bench.verdict(ref)
+def test_a_stop_before_the_start_means_that_nothing_is_started(cold):
+    ref = cold.ref()
+    cold.engine.stop(ref)
+    cold.engine.submit(ref, cold.work(OBEYS))
+    verdict = cold.verdict(ref)
     assert (verdict.state, verdict.started_at) == ("Stopped", None)
     assert not (ref.directory / "members").exists()
 
@@ -122,10 +122,10 @@ def test_an_exit_code_is_reported_as_it_is(bench):
     assert verdict.members[0].exit_code == 3
 
 
-def test_a_program_that_is_not_there_is_named(bench):
-    ref = bench.ref()
-    bench.engine.submit(ref, type(bench.work(""))(("/nowhere/python",)))
-    verdict = bench.verdict(ref)
+def test_a_program_that_is_not_there_is_named(cold):
+    ref = cold.ref()
+    cold.engine.submit(ref, type(cold.work(""))(("/nowhere/python",)))
+    verdict = cold.verdict(ref)
     assert verdict.reason == "ClientError"
     assert "/nowhere/python" in verdict.message
 
@@ -214,9 +214,9 @@ def ask(address):
         return int(connection.recv(100))
 
 
-def test_a_service_that_dies_is_restarted_and_refuses_nobody(bench):
-    ref = bench.start(SERVICE, restart="always", listen=True)
-    address = eventually(lambda: bench.engine.observe(ref).address, 30)
+def test_a_service_that_dies_is_restarted_and_refuses_nobody(cold):
+    ref = cold.start(SERVICE, restart="always", listen=True)
+    address = eventually(lambda: cold.engine.observe(ref).address, 30)
     first = ask(address)
     who = identity.identify(first)
     os.kill(first, signal.SIGKILL)
@@ -224,25 +224,25 @@ def test_a_service_that_dies_is_restarted_and_refuses_nobody(bench):
     eventually(lambda: not identity.is_alive(who))
     second = ask(address)
     assert second != first
-    eventually(lambda: bench.engine.observe(ref).restarts == 1)
-    bench.engine.stop(ref)
-    verdict = bench.verdict(ref)
+    eventually(lambda: cold.engine.observe(ref).restarts == 1)
+    cold.engine.stop(ref)
+    verdict = cold.verdict(ref)
     assert (verdict.state, verdict.restarts) == ("Stopped", 1)
     with pytest.raises(ConnectionRefusedError):
         ask(address)
 
 
-def test_a_service_that_never_comes_up_is_given_up(bench):
-    verdict = bench.run("raise SystemExit(5)", restart="always")
+def test_a_service_that_never_comes_up_is_given_up(cold):
+    verdict = cold.run("raise SystemExit(5)", restart="always")
     assert verdict.state == "Failed"
     assert "5 times in a row" in verdict.message
 
 
-def test_a_service_that_wrote_down_its_failure_is_given_up_at_once(bench):
+def test_a_service_that_wrote_down_its_failure_is_given_up_at_once(cold):
     code = (
         "open('../../failure.json', 'w').write('{\"Message\": \"no model\"}'); raise SystemExit(1)"
     )
-    verdict = bench.run(code, restart="always")
+    verdict = cold.run(code, restart="always")
     assert (verdict.message, verdict.restarts) == ("no model", 0)
 
 

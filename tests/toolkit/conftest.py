@@ -21,6 +21,7 @@ def workspace(tmp_path, monkeypatch):
             monkeypatch.delenv(name)
     monkeypatch.setenv("JUPYTER_ML_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("JUPYTER_ML_TIMEKEEPER", "false")
+    monkeypatch.setenv("JUPYTER_ML_WARM_MEMORY_MB", "0")
     monkeypatch.setenv("JUPYTER_ML_FREE_FLOOR_MB", "0")
     return session.client()
 

@@ -55,6 +55,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "JUPYTER_ML_WORKSPACE": str(home / "workspace"),
         "JUPYTER_ML_FREE_FLOOR_MB": "1",
+        "JUPYTER_ML_WARM_MEMORY_MB": "0",
         **more,
     }
 

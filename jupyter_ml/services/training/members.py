@@ -50,9 +50,6 @@ MEMBERS: Final[dict[str, dict[str, str]]] = {
             "is copied"
         ),
         "ResourceConfig.VolumeKmsKeyId": "rejected: the disk is not encrypted; leave it out",
-        "ResourceConfig.KeepAlivePeriodInSeconds": (
-            "rejected: nothing needs to be kept warm; leave it out"
-        ),
         "ResourceConfig.InstanceGroups": (
             "rejected: give InstanceType and InstanceCount; all instances are of one type"
         ),

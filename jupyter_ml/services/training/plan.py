@@ -55,6 +55,8 @@ class TrainingPlan:
         Prefix for what the job makes; `None` for the default bucket.
     retries
         Attempts after one that the engine lost.
+    keep_alive_s
+        Seconds that what the job imported is kept for the next one; `None` for the default.
     """
 
     name: str
@@ -71,6 +73,7 @@ class TrainingPlan:
     max_runtime_s: int
     retries: int
     output_uri: str | None
+    keep_alive_s: float | None
 
     @classmethod
     def from_request(cls, request: Json) -> TrainingPlan:
@@ -111,6 +114,7 @@ class TrainingPlan:
             max_runtime_s=request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY_S),
             retries=request.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
             output_uri=output.get("S3OutputPath"),
+            keep_alive_s=resources.get("KeepAlivePeriodInSeconds"),
         )
 
 

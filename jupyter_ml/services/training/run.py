@@ -146,7 +146,9 @@ class Harness:
         self._phase("Training", "Training in progress")
         metrics = Writer(self.job["run_dir"]) if self.rank == 0 else None
         pump = self._pump(metrics)
-        self.child = Child(command, {**os.environ, **variables}, self.layout.code, pump)
+        given = {**os.environ, **variables}
+        fork = not _hides_modules(self.layout.code)
+        self.child = Child(command, given, self.layout.code, pump, fork=fork)
         code = self.child.wait()
         if metrics:
             metrics.close()
@@ -273,6 +275,11 @@ class Harness:
 
 def _has_files(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
+
+
+def _hides_modules(folder: Path) -> bool:
+    """Return whether a module of the program has the name of one that is imported already."""
+    return any(path.stem in sys.modules for path in folder.iterdir())
 
 
 def _ignore(*_: object) -> None:

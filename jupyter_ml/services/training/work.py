@@ -23,6 +23,12 @@ Json = dict[str, Any]
 GRACE_S = 120
 # After the program has ended, the harness packs what it made.
 _PACKING_S = 60
+# What runs in a job's processes besides the user's program.
+_PRELOAD = (
+    *("jupyter_ml.core.metrics", "jupyter_ml.core.values", "jupyter_ml.harness.archive"),
+    *("jupyter_ml.harness.channels", "jupyter_ml.harness.child", "jupyter_ml.harness.bootstrap"),
+    *("jupyter_ml.harness.layout", "jupyter_ml.harness.model", "jupyter_ml.harness.requirements"),
+)
 
 
 def run_name(job: str) -> str:
@@ -68,6 +74,10 @@ def work_of(plan: TrainingPlan, arn: str, workspace: Workspace) -> Work:
             ("out/model.tar.gz", model_uri(workspace, plan)),
             ("out/output.tar.gz", _output_uri(workspace, plan, "output.tar.gz")),
         ),
+        # Libraries read variables when they are imported: a job with its own is started anew.
+        warm=not plan.environment,
+        preload=_PRELOAD,
+        keep_alive_s=plan.keep_alive_s,
     )
 
 

@@ -57,6 +57,17 @@ def get_workspace(ctx: Context, request: Json) -> Json:
         "Endpoints": len(ctx.rows("Endpoint")),
         "Limits": {"Memory": offered.memory, "Cpu": offered.cpu},
         "SurvivesServerStop": offered.survives_server_stop,
+        "Zygotes": [
+            {
+                "Interpreter": zygote.interpreter,
+                "State": zygote.state,
+                "Packages": list(zygote.packages),
+                "MemoryMb": zygote.memory_mb,
+                "Served": zygote.served,
+                "Until": zygote.until,
+            }
+            for zygote in ctx.runtime.engine.zygotes()
+        ],
     }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown
 
+_MOST_NAMED = 4
+
 
 def ready_line(workspace: dict[str, Any]) -> str:
     """Return `GetWorkspace` in a line: workspace, CPUs, memory, GPU, ready."""
@@ -31,8 +33,9 @@ class Status(Displayed):
         usage = self._client.call("GetDiskUsage", {})
         activity = words.joined([_activity(workspace), _disk(usage)])
         machine = words.joined([workspace["Workspace"], _machine(workspace)])
-        html = words.card(words.heading(activity, ""), words.quiet(machine))
-        return Shown(f"{activity}\n{machine}", html)
+        lines = [machine, *map(_kept, workspace.get("Zygotes", ()))]
+        html = words.card(words.heading(activity, ""), *map(words.quiet, lines))
+        return Shown("\n".join([activity, *lines]), html)
 
 
 def _activity(workspace: dict[str, Any]) -> str:
@@ -48,6 +51,16 @@ def _activity(workspace: dict[str, Any]) -> str:
 def _disk(usage: dict[str, Any]) -> str:
     used, free = words.size(usage["TotalBytes"]), words.size(usage["FreeBytes"])
     return f"{used} of disk used, {free} free"
+
+
+def _kept(zygote: dict[str, Any]) -> str:
+    """Return a zygote in a line: what it has imported, and what that takes."""
+    named = [name for name in zygote["Packages"] if name != "jupyter_ml"]
+    rest = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    packages = ", ".join(named[:_MOST_NAMED]) + rest
+    if zygote["State"] != "ready":
+        return f"warming up: {packages}"
+    return f"warm: {packages} in {words.megabytes(zygote['MemoryMb'])} memory"
 
 
 def _machine(workspace: dict[str, Any]) -> str:
