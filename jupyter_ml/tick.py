@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from jupyter_ml.contract.errors import ServiceError
 from jupyter_ml.core.attempts import ENDED, QUEUED, RUNNING, STARTING, Attempt, Attempts
 from jupyter_ml.core.context import Context
+from jupyter_ml.core.events import Event, EventLog
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal, Runtime
 from jupyter_ml.core.tables import cursors
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from jupyter_ml.core.events import Event
     from jupyter_ml.core.operations import Reactor
     from jupyter_ml.core.rows import Row
     from jupyter_ml.engine.protocol import Observation
@@ -262,7 +262,7 @@ class Pass:
             starts = [
                 (seen.get(each.identity, (0, 0))[0], each.event, each.kind) for each in reactors
             ]
-            if not ctx.has_events(starts):  # one question instead of one for each
+            if not EventLog(ctx.connection).have(starts):  # one question instead of one for each
                 return []
             for reactor in reactors:
                 seq, failures = seen.get(reactor.identity, (0, 0))

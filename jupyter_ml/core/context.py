@@ -23,7 +23,7 @@ from jupyter_ml.core.rows import Row, Rows
 from jupyter_ml.core.timers import Timer, Timers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -366,10 +366,6 @@ class Context:
     ) -> list[Event]:
         """Return the events after `seq`, oldest first."""
         return EventLog(self.connection).since(seq, name, kind)
-
-    def has_events(self, wanted: Iterable[tuple[int, str, str | None]]) -> bool:
-        """Return whether there is an event after the number, and of the name and kind, of any."""
-        return EventLog(self.connection).have(wanted)
 
     def set_timer(self, name: str, key: str, due_at: float, detail: Json | None = None) -> None:
         """Have the timer `name` fire for `key` at a time, in epoch seconds."""
