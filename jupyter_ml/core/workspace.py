@@ -6,6 +6,7 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.artifacts import Artifacts
 from jupyter_ml.core.settings import Settings
 from jupyter_ml.core.store import Store
@@ -84,5 +85,11 @@ class Workspace:
 
     def _made_root(self) -> Path:
         """Return the workspace's folder, made for this user only when it is first needed."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValidationException(
+                f"The workspace folder {self.root} cannot be made: {error.strerror}. Set "
+                "JUPYTER_ML_WORKSPACE to a folder that can."
+            ) from error
         return self.root

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import fresh_settings
 
@@ -52,3 +53,12 @@ def test_a_folder_that_is_there_stays_as_its_owner_set_it(tmp_path: Path) -> Non
     root.mkdir(mode=0o750)
     assert Workspace(fresh_settings(tmp_path).at(root)).store
     assert stat.S_IMODE(root.stat().st_mode) == 0o750
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_the_setting_that_moves_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    workspace = Workspace(fresh_settings(tmp_path / "taken" / "workspace"))
+    with pytest.raises(ValidationException, match=r"taken/workspace.*JUPYTER_ML_WORKSPACE"):
+        _ = workspace.store
