@@ -42,6 +42,7 @@ _PAUSE_S = 0.05
 _MOST_DEATHS = 3
 _MARGIN_S = 10.0
 _TICK_S = 1.0
+_DEATH_PAUSE_S = 0.25
 _MOST_IDLE = 32
 
 
@@ -176,6 +177,8 @@ def invoke_endpoint(runtime: Runtime, request: Json, principal: Principal) -> Js
             deaths += 1
             if deaths == _MOST_DEATHS:
                 raise _unavailable(request["EndpointName"], deaths) from None
+            # One that is dying still takes connections: only what starts anew can answer.
+            time.sleep(_DEATH_PAUSE_S * deaths)
         time.sleep(_PAUSE_S)
 
 

@@ -30,6 +30,7 @@ from jupyter_ml.contract.errors import (
 )
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal
+from jupyter_ml.engine import identity
 from jupyter_ml.services.endpoints.generations import STARTUP_TIMER
 from jupyter_ml.services.endpoints.invoke import invoke_endpoint
 from jupyter_ml.testing import eventually, fresh_settings
@@ -414,14 +415,17 @@ def test_a_lost_supervisor_under_load_fails_no_request(client: LocalClient, tmp_
     wait(client, "e")
     (attempt,) = live(client)
     folder = client.runtime.workspace.work_dir("Endpoint", "e", attempt.number)
-    supervisor = json.loads((folder / "shim.json").read_text())["identity"].split(":")[1]
+    shim = json.loads((folder / "shim.json").read_text())
+    server = identity.identify(shim["members"][0])
     # Nobody ticks from here on but who is sent for by those that ask.
     eventually(lambda: not ticks(client), timeout_s=START_S)
     with Load(lambda: invoke(client, "e", [])) as load:
         load.wait_for(20)
-        os.kill(int(supervisor), signal.SIGKILL)
+        identity.send(shim["identity"], (signal.SIGKILL,))
+        # It answers until it has died, too.
+        eventually(lambda: not identity.is_alive(server), timeout_s=START_S)
         load.wait_for(50)
-    assert set(load.answers) == {"one"}
+    assert {str(answer) for answer in load.answers} == {"one"}
     assert [found.number for found in live(client)] == [attempt.number + 1]
 
 
