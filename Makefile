@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help quickstart lab test lint lint-python lint-typescript test-typescript test-python \
-	test-browser test-examples chromium build docs pictures format clean
+	test-browser test-examples chromium postgresql build docs pictures format clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,7 +97,7 @@ lint-typescript: $(STAMPS)/node_modules
 test-typescript: $(STAMPS)/node_modules  ## Run the unit tests of the interface
 	$(BIN)/npm test
 
-test-python: $(READY_DEV)  ## Run the Python tests
+test-python: $(READY_DEV) postgresql  ## Run the Python tests
 	$(PYTEST)
 
 # A process of its own: Playwright's event loop and that of the server tests do not go together.
@@ -113,18 +113,29 @@ test-examples: $(READY_DEV)  ## Run every example from top to bottom
 			"$$notebook" "build/examples/$$(basename "$$notebook")" || exit 1; \
 	done
 
-# Debian's package where it can be installed; elsewhere a sentence that says what to do.
-chromium:
-	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
+# Debian's packages where they can be installed; elsewhere a sentence that says what to do.
+# $(1) what needs it, $(2) what is missing, $(3) a test whether it is there, $(4) packages
+define debian
+	@if $(3); then exit 0; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then root=; \
 	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then root="sudo -n"; \
-	else echo "The browser tests need Chromium, and it cannot be installed from here. Install it with your" \
-		"package manager, so that chromium is on the PATH."; exit 1; fi; \
-	echo "Installing Chromium for the browser tests"; mkdir -p build; \
-	$$root apt-get -q -o DPkg::Lock::Timeout=300 update >build/chromium.log 2>&1; \
+	else echo "The $(1) need $(2), and it cannot be installed from here. Install it with your package" \
+		"manager."; exit 1; fi; \
+	echo "Installing $(2) for the $(1)"; mkdir -p build; \
+	$$root apt-get -q -o DPkg::Lock::Timeout=300 update >build/$@.log 2>&1; \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
-		install --no-install-recommends chromium fonts-dejavu-core >>build/chromium.log 2>&1 \
-		|| { tail -n 20 build/chromium.log; exit 1; }; rm -f build/chromium.log
+		install --no-install-recommends $(4) >>build/$@.log 2>&1 \
+		|| { tail -n 20 build/$@.log; exit 1; }; rm -f build/$@.log
+endef
+
+chromium:
+	$(call debian,browser tests,Chromium (chromium on the PATH),command -v chromium chromium-browser \
+		google-chrome >/dev/null,chromium fonts-dejavu-core)
+
+# The server's programs are enough: the tests start one of their own, in a folder of their own.
+postgresql:
+	$(call debian,tests of the store,PostgreSQL (postgres and initdb on the PATH),command -v initdb \
+		>/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1,postgresql)
 
 build: $(STAMPS)/install-dev $(JS_BUILT)  ## Build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --no-isolation

@@ -10,15 +10,16 @@ in the queue stays a moment, to be found.
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_ml.core.locks import try_lock
+from jupyter_ml.core.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jupyter_ml.core.runtime import Runtime
 
 LINGER_S = 1.0
@@ -27,11 +28,12 @@ DAY_S = 86_400.0
 
 def main(arguments: list[str]) -> None:
     """Do one or the other; what goes wrong is in `background.log` of the workspace."""
-    what, settings = arguments
-    root = Path(json.loads(settings)["workspace"])
+    what, text = arguments
+    settings = Settings.from_json(text)
+    root = settings.workspace
     if not root.is_dir():  # deleted meanwhile: nothing is left to attend to
         return
-    if what == "tick" and _is_left_to_another(root / "locks"):
+    if what == "tick" and _is_left_to_another(settings.locks):
         return
     logging.basicConfig(
         filename=root / "background.log",
@@ -40,10 +42,9 @@ def main(arguments: list[str]) -> None:
     )
     # Only now: this imports the store and all services.
     from jupyter_ml.composition import attend, compose  # noqa: PLC0415
-    from jupyter_ml.core.settings import Settings  # noqa: PLC0415
     from jupyter_ml.timekeeper import keep_time  # noqa: PLC0415
 
-    runtime = compose(Settings.from_json(settings))
+    runtime = compose(settings)
     if what == "timekeeper":
         keep_time(runtime)
     else:
@@ -73,12 +74,12 @@ def is_retention_due(runtime: Runtime) -> bool:
 
 
 def _stamp(runtime: Runtime) -> Path:
-    return runtime.workspace.root / "locks" / "retention"
+    return runtime.workspace.settings.locks / "retention"
 
 
 def _is_left_to_another(locks: Path) -> bool:
     """Return whether a tick is at work, which then makes another pass for us."""
-    locks.mkdir(exist_ok=True)
+    locks.mkdir(parents=True, exist_ok=True)
     with (locks / "tick-wanted.lock").open("ab") as file:
         file.write(b".")
     with try_lock(locks / "tick.lock") as held:

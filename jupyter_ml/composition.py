@@ -23,7 +23,7 @@ def compose(settings: Settings) -> Runtime:
     """Return the runtime of the workspace that the settings name."""
     workspace = Workspace.open(settings)
     zygotes = Zygotes(
-        workspace.root / "warm",
+        workspace.root / "warm" / settings.machine,
         keep_alive_s=settings.keep_warm_s,
         memory_mb=settings.warm_memory_mb,
     )
@@ -31,6 +31,8 @@ def compose(settings: Settings) -> Runtime:
         workspace.root,
         oversize=settings.oversize,
         zygotes=zygotes if settings.warm_memory_mb else None,
+        host=settings.machine,
+        locks=settings.locks,
     )
     command = tuple(background_command(settings, "tick"))
     return Runtime(workspace, registry(), engine, tick_command=command)

@@ -105,7 +105,7 @@ class Pass:
         for attempt in self._attempts():
             if attempt.state != QUEUED:
                 self._collect(attempt)
-        for attempt in self._attempts():
+        for attempt in self._live():
             if attempt.wanted != "run":
                 self._stop(attempt)
         self._admit()
@@ -115,6 +115,11 @@ class Pass:
         return self._changed
 
     def _attempts(self) -> list[Attempt]:
+        """Return the live attempts of this machine: of others' processes nothing is seen here."""
+        host = self._ctx.settings.machine
+        return [attempt for attempt in self._live() if attempt.host == host]
+
+    def _live(self) -> list[Attempt]:
         with self._ctx.reading() as ctx:
             return ctx.live_attempts()
 
@@ -180,7 +185,8 @@ class Pass:
         with self._ctx.writing() as ctx:
             attempts = Attempts(ctx.connection)
             current = attempts.get(attempt.id)
-            if not current.is_live:
+            # One that was to end while it waited may have been started by its machine meanwhile.
+            if not current.is_live or (attempt.state == QUEUED) != (current.state == QUEUED):
                 return
             now = ctx.now()
             attempts.change(
@@ -195,7 +201,7 @@ class Pass:
             if row is not None:
                 detail = {"Attempt": current.number, "Verdict": verdict}
                 if _is_retried(current, verdict):
-                    attempts.add(row.id, row.kind, row.key, current.work, now, current.first)
+                    attempts.add(row, current.work, now, current.host, current.first)
                     ctx.emit("AttemptRetried", row, detail)
                 else:
                     ctx.emit("AttemptEnded", row, detail)
@@ -224,10 +230,9 @@ class Pass:
             attempt = attempts[grant.id]
             self._at(f"admit {attempt.key}")
             with self._ctx.writing() as ctx:
-                attempt = Attempts(ctx.connection).change(
-                    attempt, state=STARTING, gpu_ids=list(grant.gpu_ids)
-                )
-            self._submit(attempt)
+                admitted = Attempts(ctx.connection).admit(attempt, grant.gpu_ids)
+            if admitted is not None:
+                self._submit(admitted)
             self._changed = True
 
     def _submit(self, attempt: Attempt) -> None:

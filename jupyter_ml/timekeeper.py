@@ -7,12 +7,14 @@ to wait for.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import TYPE_CHECKING
 
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.detach import detach
+from jupyter_ml.core.failures import StoreUnavailable
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.timers import Timers
 from jupyter_ml.engine.environment import MARKER
@@ -20,6 +22,8 @@ from jupyter_ml.tick import PRINCIPAL, tick
 
 if TYPE_CHECKING:
     from jupyter_ml.core.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 # Work under way is looked after this often: a killed supervisor is noticed no later.
 WATCH_S = 10.0
@@ -31,7 +35,7 @@ def next_due_at(runtime: Runtime) -> float | None:
     """Return when the workspace needs attention next, in epoch seconds; `None` for never."""
     with Context(runtime, PRINCIPAL).reading() as ctx:
         due = [Timers(ctx.connection).next_due_at()]
-        if ctx.live_attempts():
+        if any(attempt.host == ctx.settings.machine for attempt in ctx.live_attempts()):
             due.append(ctx.now() + WATCH_S)
     return min((time for time in due if time is not None), default=None)
 
@@ -41,10 +45,18 @@ def keep_time(runtime: Runtime) -> None:
     with try_lock(runtime.workspace.lock("timekeeper")) as elected:
         if not elected:
             return
-        while (due_at := next_due_at(runtime)) is not None:
-            while (left := due_at - runtime.clock()) > 0:
-                time.sleep(min(left, LONGEST_SLEEP_S))
-            tick(runtime)
+        while True:
+            try:
+                due_at = next_due_at(runtime)
+                if due_at is None:
+                    return
+                while (left := due_at - runtime.clock()) > 0:
+                    time.sleep(min(left, LONGEST_SLEEP_S))
+                tick(runtime)
+            except StoreUnavailable:
+                # A database that is away for a while still has what is due, and nobody else asks.
+                log.warning("the store does not answer; it will be tried again", exc_info=True)
+                time.sleep(LONGEST_SLEEP_S)
 
 
 def ensure_timekeeper(runtime: Runtime, command: list[str]) -> None:

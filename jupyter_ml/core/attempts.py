@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from jupyter_ml.core.tables import attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from jupyter_ml.core.rows import Row
 
 QUEUED, STARTING, RUNNING, ENDED = "Queued", "Starting", "Running", "Ended"
 LIVE = (QUEUED, STARTING, RUNNING)
@@ -21,7 +23,8 @@ LIVE = (QUEUED, STARTING, RUNNING)
 class AttemptRef(NamedTuple):
     """How an engine knows an attempt: its name, its fencing token and its folder.
 
-    `token` is unique to the attempt; whoever writes results on its behalf must show it.
+    `token` is unique to the attempt; whoever writes results on its behalf must show it. `host`
+    is the machine that runs it, "" where there is only one.
     """
 
     kind: str
@@ -29,6 +32,7 @@ class AttemptRef(NamedTuple):
     number: int
     token: str
     directory: Path
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Attempt:
 
     `row_id` is the resource's own number, which a namesake of a deleted one does not share;
     `first` is the number of the attempt that a chain of retries began with, `wanted` is "run"
-    or the reason why it shall stop.
+    or the reason why it shall stop. `host` is the machine that runs it, "" where there is only one.
     """
 
     id: int
@@ -46,6 +50,7 @@ class Attempt:
     key: str
     number: int
     first: int
+    host: str
     token: str
     state: str
     wanted: str
@@ -75,26 +80,21 @@ class Attempts:
         self._connection = connection
 
     def add(
-        self,
-        row_id: int,
-        kind: str,
-        key: str,
-        work: dict[str, Any],
-        now: float,
-        first: int | None = None,
+        self, row: Row, work: dict[str, Any], now: float, host: str, first: int | None = None
     ) -> Attempt:
-        """Queue the next attempt; numbers are never used twice, also not by a namesake."""
+        """Queue the next attempt, for a machine; no number is used twice, also by no namesake."""
         query = sa.select(sa.func.max(attempts.c.number)).where(
-            attempts.c.kind == kind, attempts.c.key == key
+            attempts.c.kind == row.kind, attempts.c.key == row.key
         )
         number = (self._connection.execute(query).scalar() or 0) + 1
         result = self._connection.execute(
             attempts.insert().values(
-                row_id=row_id,
-                kind=kind,
-                key=key,
+                row_id=row.id,
+                kind=row.kind,
+                key=row.key,
                 number=number,
                 first=first or number,
+                host=host,
                 token=secrets.token_hex(16),
                 state=QUEUED,
                 wanted="run",
@@ -126,6 +126,15 @@ class Attempts:
             .values(**values)
         )
         return self.get(attempt.id)
+
+    def admit(self, attempt: Attempt, gpu_ids: Sequence[int]) -> Attempt | None:
+        """Let a queued attempt start; `None` if it is not queued any more."""
+        result = self._connection.execute(
+            attempts.update()
+            .where(attempts.c.id == attempt.id, attempts.c.state == QUEUED)
+            .values(state=STARTING, gpu_ids=list(gpu_ids))
+        )
+        return self.get(attempt.id) if result.rowcount else None
 
     def select(self, *where: sa.ColumnElement[bool]) -> list[Attempt]:
         """Return the attempts that fulfil all conditions, in the order they were queued."""

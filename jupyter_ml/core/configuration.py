@@ -7,9 +7,10 @@ from typing import Any
 from traitlets import Bool, Float, Int, Unicode
 from traitlets.config import Configurable
 
+from jupyter_ml.core.address import split_password
 from jupyter_ml.core.settings import PREFIX, Settings
 
-_SECRET = frozenset({"access_key_id", "secret_access_key"})
+_SECRET = frozenset({"access_key_id", "secret_access_key", "database"})
 
 
 class JupyterML(Configurable):
@@ -49,6 +50,17 @@ class JupyterML(Configurable):
         None, allow_none=True, help="Memory for kept imports, in MiB; 0 keeps none."
     ).tag(config=True)
 
+    database = Unicode(
+        None,
+        allow_none=True,
+        help="PostgreSQL database that holds the store, such as postgresql://user@host/name.",
+    ).tag(config=True)
+    host = Unicode(
+        None,
+        allow_none=True,
+        help="What this machine is called among those that share the database.",
+    ).tag(config=True)
+
     def settings(self) -> Settings:
         """Return the settings of this process.
 
@@ -63,12 +75,15 @@ class JupyterML(Configurable):
         """Return the configured values as variables, for kernels and terminals.
 
         They then work in the same workspace as the server that started them. Keys are left out:
-        no kernel needs them.
+        no kernel needs them. So is the password of the database, which the workspace keeps.
         """
+        values = {name: value for name, value in self._values().items() if name not in _SECRET}
+        if self.database:
+            values["database"] = split_password(self.database)[0]
         return {
             f"{PREFIX}{name.upper()}": str(value)
-            for name, value in self._values().items()
-            if value is not None and name not in _SECRET
+            for name, value in values.items()
+            if value is not None
         }
 
     def _values(self) -> dict[str, Any]:

@@ -327,7 +327,7 @@ class Context:
             raise errors.ResourceLimitExceeded(" ".join(problems))
         self.workspace.artifacts.require_space(_LEAST_BYTES, f"Running {row.key}")
         self.wishes = True
-        return Attempts(self.connection).add(row.id, row.kind, row.key, work.to_json(), self.now())
+        return Attempts(self.connection).add(row, work.to_json(), self.now(), self.settings.machine)
 
     def stop(self, row: Row, reason: str = "Stopped") -> None:
         """Wish that all live attempts of a resource end."""
@@ -347,8 +347,8 @@ class Context:
 
     def ref(self, attempt: Attempt) -> AttemptRef:
         """Return how the engine knows an attempt."""
-        directory = self.workspace.work_dir(attempt.kind, attempt.key, attempt.number)
-        return AttemptRef(attempt.kind, attempt.key, attempt.number, attempt.token, directory)
+        name = (attempt.kind, attempt.key, attempt.number)
+        return AttemptRef(*name, attempt.token, self.workspace.work_dir(*name), attempt.host)
 
     def observe(self, attempt: Attempt) -> Any:
         """Return what is to be seen of an attempt now; reads files only."""

@@ -45,7 +45,7 @@ class Event:
 
 
 _COLUMNS = [events.c[name] for name in Event.__dataclass_fields__]
-_LAST_HASH = sa.select(events.c.hash).order_by(events.c.seq.desc()).limit(1)
+_LAST = sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
 
 
 def redact(value: Any, name: str = "") -> Any:
@@ -87,12 +87,14 @@ class EventLog:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a record to the end of the chain; the caller holds a write transaction."""
-        last = self._connection.execute(_LAST_HASH).scalar()
+        last = self._connection.execute(_LAST).first()
         values = {"event_id": str(uuid.uuid4()), "detail": {}, **record}
         for member in ("request", "response", "detail"):
             values[member] = redact(values.get(member))
-        values["previous_hash"] = last or _GENESIS
+        values["previous_hash"] = last.hash if last else _GENESIS
         values["hash"] = chained(values)
+        # Counted here: a sequence of the database would leave gaps where a change is taken back.
+        values["seq"] = last.seq + 1 if last else 1
         self._connection.execute(events.insert(), values)
 
     def since(

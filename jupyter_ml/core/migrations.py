@@ -6,17 +6,37 @@ does the same to a store that exists. Steps are never edited once released.
 
 from __future__ import annotations
 
+import time
+import uuid
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.tables import metadata
+from jupyter_ml.core.tables import metadata, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = ()
+
+def _several_machines(connection: sa.Connection) -> None:
+    """Let attempts say which machine runs them, and the store what it is known by."""
+    connection.exec_driver_sql("ALTER TABLE attempts ADD COLUMN host TEXT NOT NULL DEFAULT ''")
+    connection.exec_driver_sql(
+        "CREATE TABLE workspace (id TEXT NOT NULL PRIMARY KEY, created_at FLOAT NOT NULL)"
+    )
+    name_store(connection)
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_several_machines,)
 SCHEMA = 1 + len(MIGRATIONS)
+
+
+def name_store(connection: sa.Connection) -> str:
+    """Give the store a new identity; return it."""
+    identity = uuid.uuid4().hex
+    connection.execute(workspace.delete())
+    connection.execute(workspace.insert().values(id=identity, created_at=time.time()))
+    return identity
 
 
 def schema_version(connection: sa.Connection) -> int:
@@ -33,6 +53,7 @@ def migrate(connection: sa.Connection) -> None:
         connection.exec_driver_sql("CREATE TABLE schema_version (version INTEGER NOT NULL)")
         connection.exec_driver_sql("INSERT INTO schema_version VALUES (0)")
         metadata.create_all(connection)
+        name_store(connection)
     else:
         for step in MIGRATIONS[version - 1 :]:
             step(connection)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ValidationException
+from jupyter_ml.core.address import keep_password, split_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +56,14 @@ class Settings:
         What may be kept of it, in MiB; 0 turns warm starts off.
     user
         The owner recorded on resources and events.
+    database
+        Address of the PostgreSQL database that holds the store, such as
+        ``postgresql://user@host/name``; by default it is a SQLite file in the workspace. A password
+        in it is taken out.
+    host
+        What this machine is called among those that share the database; its name by default.
+    database_password
+        The password that stood in the address.
     """
 
     workspace: Path
@@ -69,9 +78,20 @@ class Settings:
     keep_warm_s: float = 900
     warm_memory_mb: int = 1536
     user: str = field(default_factory=getpass.getuser)
+    database: str | None = None
+    host: str = field(default_factory=lambda: os.uname().nodename)
+    database_password: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what could never work, with the value and what to do."""
+        if self.database:
+            address, password = split_password(self.database)
+            object.__setattr__(self, "database", address)
+            if password is not None:
+                object.__setattr__(self, "database_password", password)
+        if "/" in self.host or self.host in {"", ".", ".."}:
+            msg = f"JUPYTER_ML_HOST={self.host!r} is not the plain name of a machine."
+            raise ValidationException(msg)
         if not (len(self.account_id) == 12 and self.account_id.isdigit()):
             msg = f"account_id must be 12 digits, not {self.account_id!r}."
             raise ValidationException(msg)
@@ -119,10 +139,31 @@ class Settings:
         """Return the same settings for another workspace folder."""
         return replace(self, workspace=workspace)
 
+    @property
+    def machine(self) -> str:
+        """What attempts of this machine are marked with; "" where no other can share the store."""
+        return self.host if self.database else ""
+
+    @property
+    def locks(self) -> Path:
+        """The folder of the locks between the processes of this machine."""
+        return self.workspace / "locks" / self.machine
+
+    @property
+    def keys(self) -> Path:
+        """The folder of keys and passwords, for this user only."""
+        return self.workspace / "keys"
+
+    def leave_password(self) -> None:
+        """Keep the database's password in the workspace, for the processes that are not told it."""
+        if self.database and self.database_password is not None:
+            self.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+            keep_password(self.keys, self.database, self.database_password)
+
     def to_json(self) -> str:
-        """Return the settings for another process of the same user, without the secret key."""
+        """Return the settings for another process of the same user, without keys and passwords."""
         values = asdict(self)
-        del values["access_key_id"], values["secret_access_key"]
+        del values["access_key_id"], values["secret_access_key"], values["database_password"]
         return json.dumps({**values, "workspace": str(self.workspace)})
 
     @classmethod
@@ -144,6 +185,8 @@ _FROM_ENVIRONMENT: dict[str, type] = {
     "timekeeper": bool,
     "keep_warm_s": float,
     "warm_memory_mb": int,
+    "database": str,
+    "host": str,
 }
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 

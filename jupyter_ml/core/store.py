@@ -1,44 +1,56 @@
 """The store: one database that holds the truth, and the rules for touching it.
 
-SQLite in WAL mode by default. A write takes the database's write lock when it begins
-(`BEGIN IMMEDIATE`): a transaction that began as a reader and then wants to write fails with
-SQLITE_BUSY whatever its time-out. Reads never lock.
+A write transaction is alone: it begins when all others that write have ended, and sees what they
+left. Reads see one snapshot and never wait. What the databases do for that is theirs:
+`jupyter_ml.core.sqlite` and `jupyter_ml.core.postgresql`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
-import shutil
-import sqlite3
-import time
+import os
+import weakref
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-import orjson
 import sqlalchemy as sa
 
-from jupyter_ml.contract.errors import MLError
+from jupyter_ml.core.failures import StoreError, StoreLostError, StoreUnavailable
 from jupyter_ml.core.migrations import SCHEMA, migrate, schema_version
-from jupyter_ml.core.mounts import NETWORK, file_system
+from jupyter_ml.core.sqlite import SqliteDatabase
+from jupyter_ml.core.tables import events, workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-BUSY_TIMEOUT_S = 30.0
-_WAL_PAUSE_S = 0.01
-_LONG_NUMBER = re.compile(r"\d{19}")
-_SHORT = 19
+_VERSION = "SELECT version FROM schema_version"
 
 
-class StoreError(MLError):
-    """The store cannot be used; the message says why and what to do."""
+class Database(Protocol):
+    """What differs between the databases that a store can be in."""
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is nothing to connect to."""
 
-class StoreFullError(StoreError, OSError):
-    """There is no space left for the store; what was to be written was not."""
+    @property
+    def place(self) -> str:
+        """Where it is, for messages; without a password."""
+
+    def engine(self) -> sa.Engine:
+        """Return what connects to it."""
+
+    def begin(self, connection: sa.Connection, *, writes: bool) -> None:
+        """Begin a transaction; one that writes waits for all others that do."""
+
+    def explain(self, error: sa.exc.DBAPIError, *, committing: bool) -> Exception | None:
+        """Return what an error of the database means to a user; `None` for a bug of ours."""
+
+    def size(self, connection: sa.Connection) -> int:
+        """Return the bytes that it takes."""
+
+    def reserve(self, connection: sa.Connection, table: str, number: int) -> None:
+        """Have rows that are added to a table get numbers above this one."""
 
 
 class Store:
@@ -46,35 +58,46 @@ class Store:
 
     Parameters
     ----------
-    url
-        SQLAlchemy URL of the database.
+    database
+        The database; its tables are made if it is empty.
+    known_as
+        The identity that the workspace's folder knows its store by; `None` for a new folder.
+    advice
+        Says what to do when the store is lost.
 
     Raises
     ------
     StoreError
         The database was written by a newer version of jupyter_ml.
+    StoreLostError
+        The folder knows a store and the database is empty.
+    StoreUnavailable
+        The database does not answer.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._engine = sa.create_engine(url, json_serializer=_dumps, json_deserializer=_loads)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_sqlite)
-        self._writer = self._engine.execution_options(writes=True)
-        self._migrate()
+    def __init__(
+        self,
+        database: Database,
+        known_as: str | None = None,
+        advice: Callable[[], str] = lambda: "",
+    ) -> None:
+        self.database = database
+        self._advice = advice
+        if known_as is not None and database.is_missing:
+            raise self._lost(StoreLostError(f"The store {database.place} does not exist any more."))
+        self._engine = database.engine()
+        # A forked child must not talk on its parent's connections.
+        _OPEN.add(self._engine)
+        try:
+            self._migrate(known_as)
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def at(cls, path: Path) -> Store:
         """Return the SQLite store in the file `path`, made if it is missing."""
-        kind = file_system(path.parent)
-        if kind in NETWORK:
-            msg = (
-                f"{path.parent} is on a network file system ({kind}), where SQLite loses data. "
-                "Set JUPYTER_ML_WORKSPACE to a folder on a local disk."
-            )
-            raise StoreError(msg)
-        return cls(f"sqlite:///{path}")
+        return cls(SqliteDatabase(path))
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -83,83 +106,108 @@ class Store:
         Raises
         ------
         StoreFullError
-            There is no space left on the disk; names the bytes that are.
+            There is no space left; names the bytes that are.
+        StoreUnavailable
+            The database does not answer, or went away; says what is known of this change.
+        StoreLostError
+            The database is gone.
         """
-        try:
-            with self._writer.begin() as connection:
-                yield connection
-        except sa.exc.OperationalError as error:
-            if "disk is full" not in str(error.orig):
-                raise
-            folder = Path(str(self._engine.url.database)).parent
-            free = shutil.disk_usage(folder).free
-            msg = (
-                f"The disk of the workspace {folder} is full: {free:,} bytes are free. "
-                "Free space there, such as with `jupyter ml gc`."
-            )
-            raise StoreFullError(msg) from None
+        with self._transaction(writes=True) as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Hold one consistent snapshot for reading."""
-        with self._engine.connect() as connection, connection.begin():
+        with self._transaction(writes=False) as connection:
             yield connection
+
+    def identity(self) -> str:
+        """Return what this store is known by, wherever it is reached from."""
+        with self.read() as connection:
+            return str(connection.execute(sa.select(workspace.c.id)).scalar_one())
+
+    def is_used(self) -> bool:
+        """Return whether anything was ever done in it."""
+        with self.read() as connection:
+            return connection.execute(sa.select(events.c.seq).limit(1)).first() is not None
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
 
-    def _migrate(self) -> None:
-        with self.read() as connection:
-            version = schema_version(connection)
-        if version > SCHEMA:
+    @contextmanager
+    def _transaction(self, *, writes: bool, of_any_schema: bool = False) -> Iterator[sa.Connection]:
+        committing = False
+        try:
+            with self._begun(writes=writes) as connection:
+                if not of_any_schema:
+                    self._check(int(connection.exec_driver_sql(_VERSION).scalar_one()))
+                yield connection
+                committing = True
+                connection.commit()
+        except StoreLostError as loss:
+            raise self._lost(loss) from None
+        except sa.exc.DBAPIError as error:
+            meaning = self.database.explain(error, committing=committing)
+            if isinstance(meaning, StoreLostError):
+                meaning = self._lost(meaning)
+            raise meaning or error from None
+        except sa.exc.TimeoutError:
+            raise StoreUnavailable(
+                f"All connections of this process to {self.database.place} are in use. Try again."
+            ) from None
+
+    def _begun(self, *, writes: bool) -> sa.Connection:
+        """Return a connection with an open transaction."""
+        while True:
+            connection = self._engine.connect()
+            try:
+                connection.begin()
+                self.database.begin(connection, writes=writes)
+            except sa.exc.DBAPIError as error:
+                connection.close()
+                if not error.connection_invalidated:
+                    raise
+                # It was idle while the server restarted; with it all that were are let go, and
+                # nothing has been asked on it yet. A new one works or says why not.
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+
+    def _lost(self, loss: StoreLostError) -> StoreLostError:
+        return StoreLostError(f"{loss} {self._advice()}".strip())
+
+    def _check(self, version: int) -> None:
+        if version != SCHEMA:
             msg = (
-                f"The workspace was written by a newer jupyter_ml (schema {version}; this one "
-                f"knows {SCHEMA}). Upgrade jupyter_ml or use another workspace."
+                f"{self.database.place} was upgraded by a newer jupyter_ml (schema {version}; this "
+                f"one knows {SCHEMA}). Upgrade jupyter_ml in this environment, or use another "
+                "workspace; where it is upgraded already, restart this kernel or server."
             )
             raise StoreError(msg)
+
+    def _migrate(self, known_as: str | None) -> None:
+        with self._transaction(writes=False, of_any_schema=True) as connection:
+            version = schema_version(connection)
+        if version == 0 and known_as is not None:
+            raise self._lost(StoreLostError(f"The store {self.database.place} is empty."))
+        if version > SCHEMA:
+            self._check(version)
         if version < SCHEMA:
-            with self.write() as connection:
+            with self._transaction(writes=True, of_any_schema=True) as connection:
                 # Another process may have been faster.
                 if schema_version(connection) < SCHEMA:
                     migrate(connection)
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+_OPEN: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
 
 
-def _loads(text: str) -> Any:
-    # orjson is four times faster, but rounds what is longer than 64 bits and refuses NaN
-    if len(text) < _SHORT or _LONG_NUMBER.search(text) is None:
-        with contextlib.suppress(ValueError):
-            return orjson.loads(text)
-    return json.loads(text)
+def _forget_connections() -> None:
+    for engine in _OPEN:
+        engine.dispose(close=False)
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # pysqlite would begin transactions by itself, and too late; `_begin_sqlite` does it.
-    connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}").close()
-    _enter_wal(connection)
-    connection.execute("PRAGMA synchronous=NORMAL").close()
-
-
-def _enter_wal(connection: sqlite3.Connection) -> None:
-    # Where two make a database at once, each holds what the other needs: SQLite then refuses one
-    # of them at once, whatever its time-out.
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL").close()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_WAL_PAUSE_S)
-        else:
-            return
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+os.register_at_fork(after_in_child=_forget_connections)

@@ -7,12 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jupyter_ml.contract.errors import ValidationException
+from jupyter_ml.core.address import recall_password
 from jupyter_ml.core.artifacts import Artifacts
+from jupyter_ml.core.failures import StoreError
+from jupyter_ml.core.marker import SQLITE_FILE, Marker, read_marker, write_marker
+from jupyter_ml.core.postgresql import PostgresqlDatabase
+from jupyter_ml.core.remains import what_is_left
 from jupyter_ml.core.settings import Settings
+from jupyter_ml.core.sqlite import SqliteDatabase
 from jupyter_ml.core.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jupyter_ml.core.store import Database
 
 _OPEN: dict[Settings, Workspace] = {}
 _OPENING = threading.Lock()
@@ -48,8 +56,58 @@ class Workspace:
 
     @cached_property
     def store(self) -> Store:
-        """The database."""
-        return Store.at(self._made_root() / "jupyter_ml.db")
+        """The database; the folder is made, for this user only, when it is first needed.
+
+        Raises
+        ------
+        StoreError
+            Folder and database do not belong together, or cannot be used; says why.
+        """
+        self._made_root()
+        known = read_marker(self.root)
+        store = self._opened(known)
+        try:
+            self._check_belonging(store, known)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _opened(self, known: Marker | None) -> Store:
+        address = self.settings.database
+        if address is None:
+            if known is not None and "://" in known.store:
+                msg = (
+                    f"The workspace {self.root} has its store in {known.store}. Set "
+                    "JUPYTER_ML_DATABASE to this address, or use another workspace."
+                )
+                raise StoreError(msg)
+            database: Database = SqliteDatabase(self.root / SQLITE_FILE)
+        else:
+            self.settings.leave_password()
+            keys = self.settings.keys
+            database = PostgresqlDatabase(address, lambda: recall_password(keys, address))
+        return Store(database, known.id if known else None, lambda: what_is_left(self.root))
+
+    def _check_belonging(self, store: Store, known: Marker | None) -> None:
+        """Let a folder and its store know each other; refuse the store of another folder."""
+        place, identity = store.database.place, store.identity()
+        if known is not None:
+            if known.id != identity:
+                msg = (
+                    f"{place} is not the store of the workspace {self.root}, which began with "
+                    f"{known.store}. Set JUPYTER_ML_DATABASE to that one, or use another workspace."
+                )
+                raise StoreError(msg)
+            return
+        if self.settings.database and store.is_used():
+            msg = (
+                f"{place} is the store of another workspace folder, where its files are; "
+                f"{self.root} has none of them. Set JUPYTER_ML_WORKSPACE to that folder, which all "
+                "machines must reach, or use another database."
+            )
+            raise StoreError(msg)
+        write_marker(self.root, Marker(identity, place))
 
     @cached_property
     def artifacts(self) -> Artifacts:
@@ -72,15 +130,15 @@ class Workspace:
     @property
     def key_dir(self) -> Path:
         """The folder of keys, for this user only."""
-        return self._made("keys")
+        return self._made(self.settings.keys)
 
     def lock(self, name: str) -> Path:
-        """Return the path of a lock file, in a folder that exists."""
-        return self._made("locks") / f"{name}.lock"
+        """Return the path of a lock of this machine, in a folder that exists."""
+        return self._made(self.settings.locks) / f"{name}.lock"
 
-    def _made(self, name: str) -> Path:
-        folder = self._made_root() / name
-        folder.mkdir(mode=0o700, exist_ok=True)
+    def _made(self, folder: Path) -> Path:
+        self._made_root()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
     def _made_root(self) -> Path:

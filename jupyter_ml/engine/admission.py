@@ -91,7 +91,7 @@ def admit(queued: Sequence[Demand], running: Sequence[Demand], machine: Machine)
     return [grant for demand in queued if (grant := free.take(demand)) is not None]
 
 
-def why_waits(attempt: Attempt, live: Sequence[Attempt], machine: Machine) -> str:
+def why_waits(attempt: Attempt, live: Sequence[Attempt], machine: Machine, host: str = "") -> str:
     """Return what a queued attempt waits for, with what it needs and what there is.
 
     Parameters
@@ -102,8 +102,12 @@ def why_waits(attempt: Attempt, live: Sequence[Attempt], machine: Machine) -> st
         All attempts that have not ended, in the order they were queued.
     machine
         What there is to share.
+    host
+        What this machine is called in attempts.
     """
-    admitted = [one for one in live if one.state != QUEUED]
+    if attempt.host != host:
+        return f"Waiting for the machine {attempt.host}, which is to run it"
+    admitted = [one for one in live if one.state != QUEUED and one.host == host]
     free = _Free([Demand.of_attempt(one) for one in admitted], machine)
     return free.lacking(Demand.of_attempt(attempt)) or "Waiting for those before it in the queue"
 

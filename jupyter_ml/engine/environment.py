@@ -17,7 +17,7 @@ MARKER = "JUPYTER_ML_JOB"
 """Holds the attempt's token in every process of an attempt, so that strays can be found."""
 
 _OWN = re.compile(r"JUPYTER_ML_(JOB|ATTEMPT_DIR|MEMBERS?|RUN_DIR|LISTEN_FD|ZYGOTE)$")
-_URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+_URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@|://\S*[?&](ssl)?password=")
 _OF_A_KERNEL = frozenset({"CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "MPLBACKEND"})
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

@@ -52,6 +52,10 @@ class LocalEngine:
         The workspace; attempt directories lie in `work/<kind>/<key>/<number>` below it.
     oversize
         Whether work larger than the machine is run on what is there.
+    host
+        What this machine is called in the attempts that it runs, where several share a workspace.
+    locks
+        Folder of the locks between the processes of this machine.
     log_segment_bytes, log_segments
         Size and number of the pieces that are kept of each member's log.
     control_groups
@@ -65,6 +69,8 @@ class LocalEngine:
         root: Path,
         *,
         oversize: bool = False,
+        host: str = "",
+        locks: Path | None = None,
         log_segment_bytes: int = SEGMENT_BYTES,
         log_segments: int = SEGMENTS,
         control_groups: bool = True,
@@ -72,6 +78,8 @@ class LocalEngine:
     ) -> None:
         self._root = Path(root)
         self._oversize = oversize
+        self._host = host
+        self._locks = self._root / "locks" if locks is None else locks
         self._log = {"segment_bytes": log_segment_bytes, "segments": log_segments}
         self._control_groups = control_groups
         self._zygotes = zygotes
@@ -122,6 +130,9 @@ class LocalEngine:
         who = (shim or read_json(ref.directory / "spawned.json") or {}).get("identity")
         if who is None:
             return Observation("absent")
+        if ref.host != self._host:
+            # Its processes cannot be seen from here, so their absence says nothing.
+            return Observation("starting") if shim is None else _living(ref, shim)
         if identity.is_alive(who):
             return Observation("starting") if shim is None else _living(ref, shim)
         # It may have come further, up to its verdict, between the two looks.
@@ -207,7 +218,7 @@ class LocalEngine:
             "gpu_ids": list(gpu_ids),
             "has_gpus": bool(here.gpus),
             "cpus": list(here.cpu_ids),
-            "cpu_locks": str(self._root / "locks" / "cpus"),
+            "cpu_locks": str(self._locks / "cpus"),
             "machine": here.to_json(),
             "log": self._log,
             "control_groups": self._control_groups,

@@ -31,7 +31,9 @@ class JupyterMLApp(ExtensionApp):
         configured = JupyterML(parent=self)
         # Kernels and terminals inherit the server's environment, and with it the workspace.
         os.environ.update(configured.environment())
-        self._backend = Backend(configured.settings())
+        settings = configured.settings()
+        settings.leave_password()
+        self._backend = Backend(settings)
         self._topics = Topics(self._backend.read)
         activity = self.serverapp.web_app.settings["last_activity_times"]  # type: ignore[union-attr]
         self._upkeep = Upkeep(self._backend, activity)

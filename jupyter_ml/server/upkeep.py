@@ -11,6 +11,8 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from jupyter_ml.core.marker import is_used
+
 if TYPE_CHECKING:
     from jupyter_ml.server.backend import Backend
 
@@ -63,7 +65,7 @@ class Upkeep:
         while True:
             try:
                 # A workspace that nobody has used yet must not be made by looking at it.
-                if (self._backend.settings.workspace / "jupyter_ml.db").exists():
+                if is_used(self._backend.settings.workspace):
                     await self._look_after()
             except Exception:
                 log.exception("looking after the workspace failed; it will be tried again")

@@ -21,7 +21,7 @@ from jupyter_ml.testing import ManualClock, ScriptedEngine, fresh_settings
 from jupyter_ml.tick import tick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from jupyter_ml.core.resources import Resource
@@ -32,9 +32,9 @@ Json = dict[str, Any]
 class House:
     """A workspace with all services, on an engine that runs nothing."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, database: str | None) -> None:
         self.clock = ManualClock()
-        self.settings = fresh_settings(root)
+        self.settings = fresh_settings(root, database=database)
         self.engine = ScriptedEngine()
         workspace = Workspace(self.settings)
         self.runtime = Runtime(workspace, registry(), self.engine, clock=self.clock)
@@ -154,8 +154,10 @@ RECIPES: dict[str, Callable[[House], Json]] = {
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def house(tmp_path: Path, database: str | None) -> Iterator[House]:
+    house = House(tmp_path, database)
+    yield house
+    house.runtime.workspace.store.close()
 
 
 @pytest.fixture

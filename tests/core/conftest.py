@@ -16,7 +16,7 @@ from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import ManualClock, fresh_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SERVICE = "a_service_of_the_core_tests"
@@ -63,9 +63,11 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path, database: str | None) -> Iterator[Workspace]:
     """An empty workspace."""
-    return Workspace(fresh_settings(tmp_path))
+    workspace = Workspace(fresh_settings(tmp_path, database=database))
+    yield workspace
+    workspace.store.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -199,3 +200,24 @@ def test_the_event_log_shows_what_is_no_secret() -> None:
         "Tags": [{"Key": "team", "Value": "red"}],
     }
     assert redact(request_) == request_
+
+
+def test_callers_at_once_are_given_a_name_and_a_token_once(runtime: Runtime, call: Call) -> None:
+    tries = 8
+
+    def compete(number: int) -> tuple[str, str]:
+        answer = call("CreateModelPackage", ClientToken="t" * 36)
+        try:
+            call("CreateExperiment", ExperimentName="wanted", Description=str(number))
+        except errors.ValidationException:
+            return answer["ModelPackageArn"], "lost"
+        return answer["ModelPackageArn"], "won"
+
+    with ThreadPoolExecutor(tries) as pool:
+        outcomes = list(pool.map(compete, range(tries)))
+    assert len({package for package, _ in outcomes}) == 1
+    assert sorted(how for _, how in outcomes) == ["lost"] * (tries - 1) + ["won"]
+    with Context(runtime, Principal("ada", "test")).reading() as ctx:
+        seqs = [event.seq for event in ctx.events_since(0)]
+        assert EventLog(ctx.connection).broken() is None
+    assert seqs == list(range(1, len(seqs) + 1)), "refused changes leave no gap"

@@ -18,6 +18,7 @@ from jupyter_ml.tick import MOST_FAILURES, RETRY_TIMER_S, tick
 from jupyter_ml.timekeeper import next_due_at
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from jupyter_ml.core.attempts import Attempt
@@ -132,11 +133,16 @@ def test_a_namesake_of_a_deleted_resource_gets_a_number_of_its_own(
 
 
 def test_a_tick_may_die_before_any_step_and_nothing_is_lost_or_done_twice(
-    runtime: Runtime, engine: ScriptedEngine, seen: list[Any], tmp_path: Path
+    runtime: Runtime,
+    engine: ScriptedEngine,
+    seen: list[Any],
+    tmp_path: Path,
+    new_database: Callable[[], str | None],
 ) -> None:
     deaths = 0
     while True:
-        fresh = replace(runtime, workspace=Workspace(fresh_settings(tmp_path / str(deaths))))
+        settings = fresh_settings(tmp_path / str(deaths), database=new_database())
+        fresh = replace(runtime, workspace=Workspace(settings))
         engine.submitted.clear()
         engine._seen.clear()
         seen.clear()
@@ -162,6 +168,7 @@ def test_a_tick_may_die_before_any_step_and_nothing_is_lost_or_done_twice(
         assert {*engine.submitted} == {("a", 1)}
         assert [attempt.state for attempt in attempts(fresh, "a")] == ["Ended"]
         assert seen == [("AttemptEnded", "a")]
+        fresh.workspace.store.close()
         if not died:
             break
         deaths += 1

@@ -57,8 +57,8 @@ def is_live(name):
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return fresh_settings(tmp_path)
+def settings(tmp_path: Path, database: str | None) -> Settings:
+    return fresh_settings(tmp_path, database=database)
 
 
 @pytest.fixture
@@ -219,9 +219,9 @@ def test_work_whose_supervisor_is_killed_is_run_again_if_it_may(
 
 @pytest.mark.slow
 def test_a_killed_supervisor_is_noticed_when_nothing_else_runs(
-    settings: Settings, runtime: Runtime, notes: Path, tmp_path: Path
+    settings: Settings, runtime: Runtime, notes: Path
 ) -> None:
-    alone = compose(fresh_settings(tmp_path, timekeeper=True))
+    alone = compose(dataclasses.replace(settings, timekeeper=True))
     submit(alone, "a", noting(notes, "a", 300))
     attend(alone)
     eventually(notes.exists)

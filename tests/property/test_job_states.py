@@ -7,7 +7,9 @@ import shutil
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
+import postgresql
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
@@ -19,6 +21,9 @@ from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.services import registry
 from jupyter_ml.testing import ManualClock, ScriptedEngine, fresh_settings
 from jupyter_ml.tick import tick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ADA = Principal("ada", "test")
 ENDED = {"Completed", "Failed", "Stopped"}
@@ -37,10 +42,12 @@ class JobStates(RuleBasedStateMachine):
     """Jobs of one workspace, whose processes die between any two steps."""
 
     jobs = Bundle("jobs")
+    new_database: ClassVar[Callable[[], str | None]] = staticmethod(lambda: None)
 
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp())
+        self.database = self.new_database()
         self.engine = ScriptedEngine()
         self.clock = ManualClock()
         self.open()
@@ -52,7 +59,7 @@ class JobStates(RuleBasedStateMachine):
 
     def open(self) -> None:
         """Come up as a new process, with nothing but the folder and the engine's work."""
-        workspace = Workspace(fresh_settings(self.root))
+        workspace = Workspace(fresh_settings(self.root, database=self.database))
         self.runtime = Runtime(workspace, registry(), self.engine, clock=self.clock)
 
     def call(self, operation: str, **request: object) -> dict[str, object]:
@@ -160,10 +167,18 @@ class JobStates(RuleBasedStateMachine):
             assert status in ENDED
             assert run["Status"]["PrimaryStatus"] == status
         self.runtime.workspace.store.close()
+        if self.database is not None:
+            postgresql.server().drop_database(self.database)
         shutil.rmtree(self.root)
 
 
-JobStates.TestCase.settings = settings(
+class JobStatesInPostgresql(JobStates):
+    """The same with the store in PostgreSQL."""
+
+    new_database = staticmethod(lambda: postgresql.server().new_database())
+
+
+JobStates.TestCase.settings = JobStatesInPostgresql.TestCase.settings = settings(
     max_examples=10,
     stateful_step_count=20,
     deadline=None,
@@ -171,3 +186,4 @@ JobStates.TestCase.settings = settings(
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
 test_no_order_of_events_leaves_an_illegal_status = JobStates.TestCase
+test_nor_does_one_with_the_store_in_postgresql = JobStatesInPostgresql.TestCase

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import postgresql
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -41,18 +42,19 @@ drawn = settings(
 )
 
 
-@pytest.fixture(scope="module")
-def runtime() -> Iterator[Runtime]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     """One workspace for all examples: they meet what others left.
 
     Its engine is the real one, which nothing is submitted to, because nobody ticks.
     """
     root = Path(tempfile.mkdtemp())
-    workspace = Workspace(fresh_settings(root))
+    database = postgresql.server().new_database() if request.param == "postgresql" else None
+    workspace = Workspace(fresh_settings(root, database=database))
     runtime = Runtime(workspace, registry(), LocalEngine(workspace.root), clock=ManualClock())
     archive = workspace.artifacts.put_bytes(_empty_archive(), workspace.artifacts.uri("a.tar.gz"))
-    for operation, request in _first_requests(archive):
-        Context(runtime, Principal("ada", "test")).call(operation, request)
+    for operation, first in _first_requests(archive):
+        Context(runtime, Principal("ada", "test")).call(operation, first)
     yield runtime
     workspace.store.close()
     shutil.rmtree(root)

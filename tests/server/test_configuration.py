@@ -40,10 +40,12 @@ def test_what_is_configured_reaches_kernels_but_no_secret_does(
     assert os.environ["JUPYTER_ML_REGION"] == "eu-test-1"
     pinned = JupyterML(access_key_id="key", secret_access_key="secret", oversize=True)
     assert pinned.environment() == {"JUPYTER_ML_OVERSIZE": "True"}
+    shared = JupyterML(database="postgresql://ann:secret@host/db")
+    assert shared.environment() == {"JUPYTER_ML_DATABASE": "postgresql+psycopg://ann@host/db"}
 
 
 def test_every_setting_that_a_user_may_set_can_be_configured() -> None:
-    internal = {"user", "timekeeper"}
+    internal = {"user", "timekeeper", "database_password"}
     assert {each.name for each in fields(Settings)} - internal == set(
         JupyterML.class_trait_names(config=True)
     )

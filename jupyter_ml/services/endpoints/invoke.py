@@ -191,6 +191,8 @@ def find_target(ctx: Context, name: str, variant: str | None = None) -> Target:
         There is no such endpoint, or it does not serve this variant.
     ModelNotReadyException
         It is still being created.
+    ServiceUnavailable
+        It runs on another machine.
     """
     with ctx.reading():
         row = ctx.find("Endpoint", name)
@@ -204,6 +206,13 @@ def find_target(ctx: Context, name: str, variant: str | None = None) -> Target:
     if variant is not None and variant != summary["variant"]:
         raise ValidationException(
             f"Endpoint {name} has no variant {variant!r}; it serves {summary['variant']!r}."
+        )
+    host = summary.get("host", "")
+    if host != ctx.settings.machine:
+        # Its address is one of that machine's own; here, somebody else may listen at it.
+        raise ServiceUnavailable(
+            f"Endpoint {name} runs on the machine {host!r} and can be invoked there alone; this is "
+            f"{ctx.settings.machine!r}. Invoke it through the server of that machine."
         )
     directory = ctx.workspace.work_dir("Endpoint", name, number)
     try:

@@ -102,7 +102,9 @@ def _waiting(ctx: Context, row: Row) -> str | None:
     """Return what a generation that is to start waits for, `None` where it waits for nothing."""
     live = ctx.live_attempts() if row.private.get("starting") is not None else []
     queued = [one for one in live if one.row_id == row.id and one.state == QUEUED]
-    return why_waits(queued[-1], live, ctx.runtime.engine.machine) if queued else None
+    if not queued:
+        return None
+    return why_waits(queued[-1], live, ctx.runtime.engine.machine, ctx.settings.machine)
 
 
 def _recent(metrics: Json, now: float) -> Json:

@@ -99,7 +99,9 @@ def _live(
     live["Progress"] = progress_of(ctx, newest, begin)
     if newest.state == QUEUED and newest.id in queue:
         live["QueuePosition"] = queue.index(newest.id) + 1
-        live["StatusMessage"] = why_waits(newest, ctx.live_attempts(), ctx.runtime.engine.machine)
+        live["StatusMessage"] = why_waits(
+            newest, ctx.live_attempts(), ctx.runtime.engine.machine, ctx.settings.machine
+        )
     elif newest.state == RUNNING and ctx.observe(newest).state == "stalled":
         live["StatusMessage"] = _STALLED
     return live

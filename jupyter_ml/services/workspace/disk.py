@@ -60,6 +60,10 @@ def usage(ctx: Context) -> Json:
         for kind, path in places
         if path.exists()
     ]
+    if ctx.settings.database is not None:
+        store = ctx.workspace.store.database
+        size = store.size(ctx.connection)
+        items.append({"Kind": "Store", "Name": store.place, "Bytes": size, "LastUsed": ctx.now()})
     return {
         "Items": sorted(items, key=lambda item: (-item["Bytes"], item["Name"])),
         "TotalBytes": sum(item["Bytes"] for item in items),

@@ -43,6 +43,8 @@ def get_workspace(ctx: Context, request: Json) -> Json:
     jobs = [attempt for attempt in live if attempt.kind != "Endpoint"]
     return {
         "Workspace": str(ctx.workspace.root),
+        "Store": ctx.workspace.store.database.place,
+        "Host": ctx.settings.host,
         "AccountId": ctx.settings.account_id,
         "Region": ctx.settings.region,
         "Version": __version__,
