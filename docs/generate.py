@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jupyter_ml
+from jupyter_ml.aws.s3.gateway import OPERATIONS
+from jupyter_ml.aws.s3.members import MEMBERS
 from jupyter_ml.contract import model
 from jupyter_ml.core.settings import _FROM_ENVIRONMENT, PREFIX, Settings
 from jupyter_ml.services import SERVICES, data_plane, registry
@@ -40,6 +42,7 @@ def pages() -> dict[Path, str]:
     rooms = _rooms()
     written = {
         "operations.md": operations_page(rooms),
+        "s3.md": s3_page(),
         "relaxations.md": relaxations_page(),
         "python.md": python_page(),
         "verbs.md": verbs_page(),
@@ -78,6 +81,25 @@ def room_page(room: str, names: Iterable[str]) -> str:
         _docstring(importlib.import_module(f"jupyter_ml.services.{room}")) if room != "tags" else ""
     )
     return f"# Operations of {room}\n\n{about}\n\n" + "\n\n".join(map(_operation, names))
+
+
+def s3_page() -> str:
+    """Return the operations of the workspace's S3 with what becomes of their members."""
+    parts = []
+    for name, words in sorted(MEMBERS.items()):
+        about = _docstring(OPERATIONS[name]).partition("\n\nRaises")[0]
+        members = [(f"`{member}`", word) for member, word in words.items()]
+        parts.append(f"## {name}\n\n{about}\n\n{_table(('Member', 'What becomes of it'), members)}")
+    return f"""
+# Operations of S3
+
+{len(OPERATIONS)} operations are there; how to use them says
+[Use the workspace's S3](../do/use-s3.md). Any other operation and any other sub-resource answers
+501 `NotImplemented` and names itself. Each member is *used*, *recorded* (with the reason why
+nothing else happens) or *rejected* with an error that says what to do; a header or parameter that
+stands in no table is refused too.
+
+""" + "\n\n".join(parts)
 
 
 def relaxations_page() -> str:

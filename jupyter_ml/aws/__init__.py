@@ -6,4 +6,5 @@
   ``sagemaker-metrics``. Both are told what goes where by botocore's models.
 - `gateway`: from a signed request to an answer, with nothing of a web framework in it.
 - `handler`: the route in the Jupyter server.
+- `s3`: what the buckets of the workspace answer S3 clients.
 """

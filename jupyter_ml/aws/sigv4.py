@@ -1,8 +1,8 @@
 """Proof that a request was signed with a known key pair (AWS Signature Version 4).
 
 The signature is computed again from what arrived and compared in constant time. Only the
-``Authorization`` header form is read; presigned URLs are refused because nothing here
-issues them. See "Create a signed AWS API request" in AWS's IAM guide for the algorithm.
+``Authorization`` header form is read here; S3, which has other forms too, has rooms of its own for
+them. See "Create a signed AWS API request" in AWS's IAM guide for the algorithm.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW_S = 15 * 60
 SERVICE = "sagemaker"
 
-_AUTHORIZATION = re.compile(
+AUTHORIZATION = re.compile(
     ALGORITHM + r"\s+Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)"
     r"/(?P<service>[^/,\s]+)/aws4_request,\s*SignedHeaders=(?P<signed>[^,\s]+)"
     r",\s*Signature=(?P<signature>[0-9a-f]{64})"
@@ -80,7 +80,7 @@ def verify(request: SignedRequest, secrets: Mapping[str, str], *, region: str, n
         The signature does not fit the request, or is too old or too new.
     """
     header = request.headers.get("authorization", "")
-    parts = _AUTHORIZATION.fullmatch(header.strip())
+    parts = AUTHORIZATION.fullmatch(header.strip())
     if parts is None:
         raise _unsigned(header)
     secret = secrets.get(parts["key"])
@@ -120,6 +120,14 @@ def canonical_request(request: SignedRequest, signed: list[str], payload_hash: s
     )
     path = quote(_without_dots(request.path), safe="/~")
     return "\n".join([request.method, path, query, headers, ";".join(signed), payload_hash])
+
+
+def signing_key(secret: str, scope: str) -> bytes:
+    """Return what signs within a scope such as ``20300131/us-east-1/s3/aws4_request``."""
+    key = f"AWS4{secret}".encode()
+    for step in scope.split("/"):
+        key = hmac.digest(key, step.encode(), "sha256")
+    return key
 
 
 def _unsigned(header: str) -> ServiceError:
@@ -187,10 +195,7 @@ def _signature(
     canonical = canonical_request(request, signed, payload_hash).encode()
     scope = "/".join([parts["date"], parts["region"], parts["service"], "aws4_request"])
     to_sign = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(canonical).hexdigest()])
-    key = f"AWS4{secret}".encode()
-    for step in scope.split("/"):
-        key = hmac.digest(key, step.encode(), "sha256")
-    return hmac.digest(key, to_sign.encode(), "sha256").hex()
+    return hmac.digest(signing_key(secret, scope), to_sign.encode(), "sha256").hex()
 
 
 def _without_dots(path: str) -> str:

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     from jupyter_ml.core.settings import Settings
 
+S3_FOLDER = ".s3"
+"""Holds what S3 knows of objects, and uploads under way; beside the buckets, and none itself."""
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_DRAFT = re.compile(r"\.(.+\.)?[0-9a-f]{32}\.part", re.DOTALL)
 _BLOCK = 1 << 20
 
 
@@ -209,6 +213,11 @@ def size_of(path: Path) -> int:
         except OSError:  # gone since it was listed
             continue
     return total
+
+
+def is_draft(name: str) -> bool:
+    """Return whether a file or folder of this name is one that is still being written."""
+    return _DRAFT.fullmatch(name) is not None
 
 
 def _feed(update: Callable[[bytes], None], path: Path) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jupyter_ml.aws.gateway import Answer, Gateway
     from jupyter_ml.aws.keys import KeyPair
+    from jupyter_ml.aws.s3.gateway import Gateway as S3Gateway
     from jupyter_ml.aws.sigv4 import SignedRequest
     from jupyter_ml.core.settings import Settings
 
@@ -101,6 +102,12 @@ class Backend:
             return self._gateway
 
     @property
+    def s3(self) -> S3Gateway:
+        """The gateway for S3 clients."""
+        with self._opening:
+            return self._s3
+
+    @property
     def keys(self) -> KeyPair:
         """The key pair of the gateway."""
         with self._opening:
@@ -125,6 +132,13 @@ class Backend:
 
         client = LocalClient(self.settings, "aws")
         return Gateway(client.call, self._keys, self.settings.region)
+
+    @cached_property
+    def _s3(self) -> S3Gateway:
+        from jupyter_ml.aws.s3.gateway import Gateway  # noqa: PLC0415
+        from jupyter_ml.core.workspace import Workspace  # noqa: PLC0415  (imports the store)
+
+        return Gateway(Workspace.open(self.settings), self._keys)
 
     def close(self) -> None:
         """Let the threads go; work that they started goes on."""

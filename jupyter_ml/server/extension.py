@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_ml.aws.handler import AwsHandler
+from jupyter_ml.aws.s3.handler import S3Access, S3Handler
 from jupyter_ml.core.configuration import JupyterML
 from jupyter_ml.server.api import CredentialsHandler, OperationHandler, PresenceHandler
 from jupyter_ml.server.backend import Backend
@@ -35,9 +36,10 @@ class JupyterMLApp(ExtensionApp):
         settings.leave_password()
         self._backend = Backend(settings)
         self._topics = Topics(self._backend.read)
+        self._s3 = S3Access(lambda: self._backend.s3)
         activity = self.serverapp.web_app.settings["last_activity_times"]  # type: ignore[union-attr]
         self._upkeep = Upkeep(self._backend, activity)
-        self.handlers.extend(routes(self._backend, self._topics))
+        self.handlers.extend(routes(self._backend, self._topics, self._s3))
         self.log.info("jupyter_ml works in %s", self._backend.settings.workspace)
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
@@ -52,10 +54,13 @@ class JupyterMLApp(ExtensionApp):
         """Let go of the workspace; jobs and endpoints go on."""
         await self._upkeep.stop()
         await self._topics.close()
+        self._s3.close()
         self._backend.close()
 
 
-def routes(backend: Backend, topics: Topics) -> list[tuple[str, type, dict[str, Any]]]:
+def routes(
+    backend: Backend, topics: Topics, s3: S3Access
+) -> list[tuple[str, type, dict[str, Any]]]:
     """Return the table of routes: pattern below the base URL, handler, what the handler gets."""
     return [
         (r"jupyter-ml/api", PresenceHandler, {"backend": backend}),
@@ -67,5 +72,6 @@ def routes(backend: Backend, topics: Topics) -> list[tuple[str, type, dict[str, 
             InvocationHandler,
             {"backend": backend},
         ),
+        (r"jupyter-ml/aws/s3(/.*)?", S3Handler, {"access": s3}),
         (r"jupyter-ml/aws(/.*)?", AwsHandler, {"handle": backend.answer_aws}),
     ]

@@ -60,8 +60,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     }
 
 
-def start(home: Path, *, extension: bool = True, **more: str) -> JupyterProcess:
-    """Start a server on a free port and wait until it answers."""
+def start(home: Path, *options: str, extension: bool = True, **more: str) -> JupyterProcess:
+    """Start a server on a free port, with more options, and wait until it answers."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(
@@ -76,6 +76,7 @@ def start(home: Path, *, extension: bool = True, **more: str) -> JupyterProcess:
                 f"--IdentityProvider.token={TOKEN}",
                 f"--ServerApp.root_dir={home}",
                 f"--ServerApp.jpserver_extensions=jupyter_ml={extension}",
+                *options,
             ],
             cwd=home,
             env=environment(home, **more),

@@ -1,8 +1,8 @@
 """The disk: what takes the space, and what may go because it has been kept long enough.
 
-Only working folders of ended attempts, unpublished parts of objects and metrics of runs that
-nobody has a record of any more are ever removed. Artifacts and inputs stay until their owner
-deletes them.
+Only working folders of ended attempts, unpublished parts of objects, uploads that were given up and
+metrics of runs that nobody has a record of any more are ever removed. Artifacts and inputs stay
+until their owner deletes them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.artifacts import size_of
+from jupyter_ml.core.artifacts import S3_FOLDER, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,10 @@ def usage(ctx: Context) -> Json:
     """Return what takes how many bytes, largest first."""
     root = ctx.workspace.root
     places = [
-        *(("Bucket", path) for path in _inside(root / "buckets")),
+        *(
+            ("Uploads" if path.name == S3_FOLDER else "Bucket", path)
+            for path in _inside(root / "buckets")
+        ),
         *(("Work", path) for kind in _inside(root / "work") for path in _inside(kind)),
         *(("Metrics", path) for path in _inside(root / "runs")),
         *(("Metrics", path) for path in _inside(root / "packs")),
@@ -91,6 +94,11 @@ def _garbage(ctx: Context, days: float) -> Iterator[Garbage]:
     for part in (ctx.workspace.root / "buckets").rglob(".*.part"):
         if ctx.now() - part.stat().st_mtime > PART_S:
             yield Garbage("Part", part.name, part, "Its writer died before it was complete.")
+    for upload in (ctx.workspace.root / "buckets" / S3_FOLDER).glob("*/uploads/*"):
+        age_days = (ctx.now() - upload.stat().st_mtime) / DAY_S
+        if age_days > days:
+            reason = f"The upload got its last part {age_days:.0f} days ago; kept are {days:g}."
+            yield Garbage("Upload", upload.name, upload, reason)
     runs = ctx.rows("TrialComponent")
     known = {row.key for row in runs}
     packs = {row.private["points"]["Pack"] for row in runs if row.private.get("points")}

@@ -1,6 +1,6 @@
 """Print the variables that make boto3 talk to the running Jupyter server.
 
-Use it as ``eval "$(jupyter ml env)"``. Only the services of SageMaker go to the server; the
+Use it as ``eval "$(jupyter ml env)"``. The services of SageMaker and S3 go to the server; the
 other services of AWS are left as they are.
 """
 
@@ -36,6 +36,7 @@ def run(client: Client, args: argparse.Namespace) -> Text:
         "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
         "AWS_DEFAULT_REGION": credentials["Region"],
         **{f"AWS_ENDPOINT_URL_{service}": gateway for service in SERVICES},
+        "AWS_ENDPOINT_URL_S3": f"{gateway}/s3",
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return Text("\n".join(["unset AWS_SESSION_TOKEN", *lines]))

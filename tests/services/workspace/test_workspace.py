@@ -198,6 +198,17 @@ def test_a_half_written_object_of_a_dead_writer_is_garbage(client: LocalClient) 
     assert not part.exists()
 
 
+def test_an_upload_that_was_given_up_is_garbage_once_it_is_old(client: LocalClient) -> None:
+    uploads = client.runtime.workspace.root / "buckets" / ".s3" / "mine" / "uploads"
+    for name in ("young", "old"):
+        (uploads / name).mkdir(parents=True)
+        (uploads / name / "00001.part").write_bytes(b"y" * 10)
+    aged(uploads / "old", 40)
+    (removed,) = client.call("CollectGarbage", {"DryRun": False})["Removed"]
+    assert (removed["Kind"], removed["Name"]) == ("Upload", "old")
+    assert [path.name for path in uploads.iterdir()] == ["young"]
+
+
 def test_the_retention_is_kept_without_anybody_asking(
     client: LocalClient, run: Callable[..., None]
 ) -> None:
