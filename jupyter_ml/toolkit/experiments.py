@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jupyter_ml.client import Client
 
-_MOST = 20
+_MOST = 1000
 _COMPARABLE = ("TrainingJob", "TrialComponent")
 
 
@@ -66,7 +66,7 @@ def compare(*runs: Any) -> Comparison:
     Parameters
     ----------
     *runs
-        Two to twenty jobs, runs or their names.
+        Two to a thousand jobs, runs or their names.
 
     Raises
     ------
@@ -87,6 +87,6 @@ def compared(words: Sequence[str], client: Client) -> Comparison:
         There are fewer than two or more than twenty words, or one means nothing.
     """
     if not 2 <= len(words) <= _MOST:
-        msg = f"Compare 2 to {_MOST} runs, not {len(words)}: ml.compare(job, job2)."
+        msg = f"Compare 2 to {_MOST:,} runs, not {len(words)}: ml.compare(job, job2)."
         raise UsageError(msg)
     return Comparison([find(client, word, _COMPARABLE)[1] for word in words], client)

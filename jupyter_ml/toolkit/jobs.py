@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import MLError, WaitTimeout
 from jupyter_ml.core import values as carried
 from jupyter_ml.toolkit import session
@@ -328,8 +329,9 @@ class TrainingJobs(Displayed):
         return shown_jobs(self._client.call("WatchTrainingJobs", self._request))
 
     def _all(self) -> list[TrainingJob]:
-        cards = self._client.call("WatchTrainingJobs", self._request)["Jobs"]
-        return [TrainingJob(card["TrainingJobName"], self._client) for card in cards]
+        request = {**self._request, "MaxResults": 100}
+        found = paginate(self._client, "ListTrainingJobs", request, "TrainingJobSummaries")
+        return [TrainingJob(one["TrainingJobName"], self._client) for one in found]
 
     def __len__(self) -> int:
         return len(self._all())

@@ -7,13 +7,14 @@ import binascii
 import hashlib
 import json
 import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.artifacts import size_of
 from jupyter_ml.core.attempts import QUEUED
+from jupyter_ml.core.events import EventLog
 from jupyter_ml.core.metrics import tail
 from jupyter_ml.core.operations import reader
 from jupyter_ml.core.tables import rows
@@ -31,41 +32,52 @@ Json = dict[str, Any]
 KIND = "TrainingJob"
 _MOST_CARDS = 100
 _MOST_POINTS = 2000
-
-
-class _Mark(NamedTuple):
-    """A job's row in short; `mark` differs for each revision and each job of the same name."""
-
-    id: int
-    key: str
-    mark: str
-    ended: bool
+_LATELY_S = 30.0  # a transaction may commit so long after its time was taken
 
 
 @reader
 def watch_training_jobs(ctx: Context, request: Json) -> Json:
-    """Answer the cards of jobs that are new or changed, and the names of those that are gone."""
+    """Answer the cards of jobs that are new or changed, and the names of those that are gone.
+
+    A look with a cursor reads the jobs that are live, and those that were changed of late: it
+    costs as much with ten thousand that have ended as with none.
+    """
     known = _read(request.get("Cursor"))
+    is_first = "live" not in known
     waiting = [one.id for one in ctx.live_attempts() if one.state == QUEUED and one.kind == KIND]
-    found = _marks(ctx, request)
-    # The card of an ended job changes with its row alone: most rows are not even read in full.
-    changed = [one.id for one in found if known.get(one.key) != one.mark or not one.ended]
-    full = {row.id: row for row in ctx.select(rows.c.id.in_(changed))}
-    jobs, digests = [], {}
-    for one in found:
-        digests[one.key] = one.mark
-        if one.id not in full:
-            continue
-        card = card_of(ctx, full[one.id], waiting)
-        if not one.ended:
-            digests[one.key] = _digest(card)
-        if known.get(one.key) != digests[one.key]:
+    found = _found(ctx, request, {} if is_first else known)
+    seen = {} if is_first else {**known["lately"], **known["live"]}
+    newest = max([known.get("changed", 0.0), *(row.modified_at for row in found)])
+    jobs: list[Json] = []
+    live, lately = {}, {}
+    for row in found:
+        mark = f"{row.created_at}/{row.revision}"
+        if row.status in ENDED and seen.get(row.key) == mark:
+            card = None
+        else:
+            card = card_of(ctx, row, waiting)
+        if row.status in ENDED:
+            if row.modified_at >= newest - _LATELY_S:
+                lately[row.key] = mark
+        else:
+            mark = live[row.key] = _digest(card)
+        if card is not None and seen.get(row.key) != mark:
             jobs.append(card)
+    cursor = {
+        "live": live,
+        "lately": lately,
+        "changed": newest,
+        "id": max([known.get("id", 0), *(row.id for row in found)]),
+        "deleted": EventLog(ctx.connection).last(),
+    }
+    removed: list[str] = []
+    if not is_first:
+        removed, cursor["deleted"] = _removed(ctx, known, {row.key for row in found})
     return {
-        "Cursor": _write(digests),
-        "Reset": not request.get("Cursor"),
+        "Cursor": _write(cursor),
+        "Reset": is_first,
         "Jobs": jobs,
-        "Removed": [name for name in known if name not in digests],
+        "Removed": removed,
         "Counts": _counts(ctx, len(waiting)),
     }
 
@@ -116,19 +128,33 @@ def _parts(ctx: Context, row: Row) -> Json:
     }
 
 
-def _marks(ctx: Context, request: Json) -> list[_Mark]:
-    """Return the jobs that are asked for, newest first, without what their rows hold."""
-    columns = (rows.c.id, rows.c.key, rows.c.status, rows.c.created_at, rows.c.revision)
-    query = (
-        sa.select(*columns)
-        .where(*_conditions(request))
-        .order_by(rows.c.created_at.desc(), rows.c.id.desc())
-        .limit(request.get("MaxResults", _MOST_CARDS))
-    )
-    return [
-        _Mark(one.id, one.key, f"{one.created_at}/{one.revision}", one.status in ENDED)
-        for one in ctx.connection.execute(query)
-    ]
+def _found(ctx: Context, request: Json, known: Json) -> list[Row]:
+    """Return the jobs that are asked for, newest first; of those known, what may have changed."""
+    conditions = _conditions(request)
+    if known:
+        # the numbers too, as a clock may have been set back
+        conditions.append(
+            sa.or_(
+                rows.c.modified_at >= known["changed"] - _LATELY_S,
+                rows.c.id > known["id"],
+                rows.c.status.not_in(ENDED),
+                rows.c.key.in_(list(known["live"])),
+            )
+        )
+    order = [rows.c.created_at.desc(), rows.c.id.desc()]
+    return ctx.select(*conditions, order=order, limit=request.get("MaxResults", _MOST_CARDS))
+
+
+def _removed(ctx: Context, known: Json, found: set[str]) -> tuple[list[str], int]:
+    """Return the jobs that are gone or no longer what is asked for, and the last deletion seen."""
+    events = ctx.events_since(known["deleted"], "DeleteTrainingJob", KIND)
+    gone = {str(event.key) for event in events}
+    if gone:
+        # a deletion that was refused is written down too
+        query = sa.select(rows.c.key).where(rows.c.kind == KIND, rows.c.key.in_(gone))
+        gone -= set(ctx.connection.execute(query).scalars())
+    last = events[-1].seq if events else known["deleted"]
+    return sorted((gone | set(known["live"])) - found), last
 
 
 def _conditions(request: Json) -> list[sa.ColumnElement[bool]]:

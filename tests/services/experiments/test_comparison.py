@@ -126,9 +126,11 @@ def test_a_run_of_a_notebook_is_compared_with_a_job(pair: Any) -> None:
     assert "+x = 1" in compared["Source"][0]["Unified"]
 
 
-def test_two_to_twenty_runs_that_exist_are_compared(pair: Any) -> None:
+def test_two_to_a_thousand_runs_that_exist_are_compared(pair: Any) -> None:
     with pytest.raises(ValidationException, match="length greater than or equal to 2"):
         pair.call("CompareRuns", Names=["cancer-1"])
+    with pytest.raises(ValidationException, match="length less than or equal to 1000"):
+        pair.call("CompareRuns", Names=["cancer-1"] * 1001)
     with pytest.raises(ResourceNotFound, match="'cancer-3'"):
         pair.call("CompareRuns", Names=["cancer-1", "cancer-3"])
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+import sqlalchemy as sa
 
 from jupyter_ml.client import LocalClient
 from jupyter_ml.contract.errors import (
@@ -23,6 +24,7 @@ from jupyter_ml.contract.members import audit_members
 from jupyter_ml.core import values
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal
+from jupyter_ml.core.tables import rows
 from jupyter_ml.services.training.members import MEMBERS
 from jupyter_ml.testing import eventually, fresh_settings
 
@@ -309,9 +311,53 @@ def test_hundreds_of_jobs_are_watched(jobs: Jobs) -> None:
     with Context(jobs.client.runtime, Principal("tester", "test")).writing() as ctx:
         ctx.update(ctx.get("TrainingJob", f"{name}-7"), observed={"FailureReason": "changed"})
     request = {"MaxResults": 300, "Cursor": first["Cursor"]}
-    (card,) = jobs.client.call("WatchTrainingJobs", request)["Jobs"]
+    changed = jobs.client.call("WatchTrainingJobs", request)
+    (card,) = changed["Jobs"]
     assert (card["TrainingJobName"], card["FailureReason"]) == (f"{name}-7", "changed")
     assert described["TrainingJobStatus"] == card["TrainingJobStatus"]
+    again = jobs.client.call("WatchTrainingJobs", {**request, "Cursor": changed["Cursor"]})
+    assert (again["Jobs"], again["Cursor"]) == ([], changed["Cursor"])
+
+
+def test_what_is_watched_is_told_of_jobs_that_go_come_again_and_change_long_after(
+    jobs: Jobs,
+) -> None:
+    jobs.run("job-1", "pass")
+    jobs.run("job-2", "pass")
+    ctx = Context(jobs.client.runtime, Principal("tester", "test"))
+    with ctx.writing():
+        for row in ctx.rows("TrainingJob"):
+            ended = sa.update(rows).where(rows.c.id == row.id)
+            ctx.connection.execute(ended.values(created_at=10.0 * row.id, modified_at=1000.0))
+    seen = jobs.client.call("WatchTrainingJobs", {})
+    assert [card["TrainingJobName"] for card in seen["Jobs"]] == ["job-2", "job-1"]
+
+    def look() -> tuple[list[str], list[str]]:
+        update = jobs.client.call("WatchTrainingJobs", {"Cursor": seen["Cursor"]})
+        seen["Cursor"] = update["Cursor"]
+        assert not update["Reset"]
+        return [card["TrainingJobName"] for card in update["Jobs"]], update["Removed"]
+
+    with ctx.writing():
+        ctx.update(ctx.get("TrainingJob", "job-1"), observed={"FailureReason": "late"})
+    assert look() == (["job-1"], [])
+    assert look() == ([], [])
+    jobs.client.call("DeleteTrainingJob", {"TrainingJobName": "job-1"})
+    jobs.client.call("DeleteTrainingJob", {"TrainingJobName": "job-2"})
+    jobs.run("job-2", "print('again')")
+    assert look() == (["job-2"], ["job-1"])
+    assert look() == ([], [])
+
+
+def test_a_job_that_is_no_longer_what_is_watched_is_taken_away(jobs: Jobs) -> None:
+    jobs.create("job-1", "import threading; threading.Event().wait()")
+    request = {"StatusEquals": "InProgress"}
+    first = jobs.client.call("WatchTrainingJobs", request)
+    assert len(first["Jobs"]) == 1
+    jobs.client.call("StopTrainingJob", {"TrainingJobName": "job-1"})
+    jobs.wait("job-1")
+    second = jobs.client.call("WatchTrainingJobs", {**request, "Cursor": first["Cursor"]})
+    assert (second["Jobs"], second["Removed"]) == ([], ["job-1"])
 
 
 def test_metrics_are_watched_as_they_come_and_never_twice(jobs: Jobs) -> None:
