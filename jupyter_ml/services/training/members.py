@@ -127,6 +127,7 @@ MEMBERS: Final[dict[str, dict[str, str]]] = {
         "NameContains": "used",
         "StatusEquals": "used",
         "MaxResults": "used",
+        "PageSize": "used",
     },
     "WatchTrainingJob": {"TrainingJobName": "used", "Cursor": "used"},
 }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 KIND = "TrainingJob"
 _MOST_CARDS = 100
+_NEWEST = (rows.c.created_at.desc(), rows.c.id.desc())
 _MOST_POINTS = 2000
 _LATELY_S = 30.0  # a transaction may commit so long after its time was taken
 
@@ -45,7 +46,9 @@ def watch_training_jobs(ctx: Context, request: Json) -> Json:
     known = _read(request.get("Cursor"))
     is_first = "live" not in known
     waiting = [one.id for one in ctx.live_attempts() if one.state == QUEUED and one.kind == KIND]
-    found = _found(ctx, request, {} if is_first else known)
+    found = [] if is_first else _changed(ctx, request, known)
+    page, older = _page(ctx, request, known)
+    found += [row for row in page if row not in found]
     seen = {} if is_first else {**known["lately"], **known["live"]}
     newest = max([known.get("changed", 0.0), *(row.modified_at for row in found)])
     jobs: list[Json] = []
@@ -69,6 +72,7 @@ def watch_training_jobs(ctx: Context, request: Json) -> Json:
         "changed": newest,
         "id": max([known.get("id", 0), *(row.id for row in found)]),
         "deleted": EventLog(ctx.connection).last(),
+        "older": older,
     }
     removed: list[str] = []
     if not is_first:
@@ -128,21 +132,34 @@ def _parts(ctx: Context, row: Row) -> Json:
     }
 
 
-def _found(ctx: Context, request: Json, known: Json) -> list[Row]:
-    """Return the jobs that are asked for, newest first; of those known, what may have changed."""
+def _changed(ctx: Context, request: Json, known: Json) -> list[Row]:
+    """Return the jobs that may have changed since a cursor was given, newest first."""
+    # by number too, as a clock may have been set back
+    may_have = sa.or_(
+        rows.c.modified_at >= known["changed"] - _LATELY_S,
+        rows.c.id > known["id"],
+        rows.c.status.not_in(ENDED),
+        rows.c.key.in_(list(known["live"])),
+    )
+    limit = request.get("MaxResults", _MOST_CARDS)
+    return ctx.select(*_conditions(request), may_have, order=_NEWEST, limit=limit)
+
+
+def _page(ctx: Context, request: Json, known: Json) -> tuple[list[Row], Json | None]:
+    """Return the next jobs that have not been told of yet, newest first, and where to go on."""
+    start = known.get("older") if known else {"left": request.get("MaxResults", _MOST_CARDS)}
+    if start is None:
+        return [], None
     conditions = _conditions(request)
-    if known:
-        # the numbers too, as a clock may have been set back
-        conditions.append(
-            sa.or_(
-                rows.c.modified_at >= known["changed"] - _LATELY_S,
-                rows.c.id > known["id"],
-                rows.c.status.not_in(ENDED),
-                rows.c.key.in_(list(known["live"])),
-            )
-        )
-    order = [rows.c.created_at.desc(), rows.c.id.desc()]
-    return ctx.select(*conditions, order=order, limit=request.get("MaxResults", _MOST_CARDS))
+    if "created" in start:
+        here = sa.tuple_(sa.literal(start["created"]), sa.literal(start["id"]))
+        conditions.append(sa.tuple_(rows.c.created_at, rows.c.id) < here)
+    size = min(start["left"], request.get("PageSize", start["left"]))
+    found = ctx.select(*conditions, order=_NEWEST, limit=size)
+    left = start["left"] - len(found)
+    if len(found) < size or left == 0:
+        return found, None
+    return found, {"left": left, "created": found[-1].created_at, "id": found[-1].id}
 
 
 def _removed(ctx: Context, known: Json, found: set[str]) -> tuple[list[str], int]:

@@ -19,7 +19,10 @@ export interface Workspace {
 
 /** Read operations that can be followed: an input without a cursor answers a snapshot, one with a cursor what is new. */
 export interface Watches {
-  WatchTrainingJobs: { input: { NameContains?: string; MaxResults?: number }; output: JobsUpdate };
+  WatchTrainingJobs: {
+    input: { NameContains?: string; MaxResults?: number; PageSize?: number };
+    output: JobsUpdate;
+  };
   WatchTrainingJob: { input: { TrainingJobName: string }; output: JobUpdate };
   WatchLog: {
     input: { ResourceType: 'TrainingJob' | 'Endpoint'; ResourceName: string; Member?: number };

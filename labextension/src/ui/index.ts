@@ -4,6 +4,7 @@ export { Announcer, Facts, FilterField, Section, Tile, type Fact } from './Field
 export { Icon, type IconName } from './Icon';
 export { LineChart } from './LineChart';
 export { LogView } from './LogView';
+export { LongList } from './LongList';
 export { ConnectionLine, EmptyState, ErrorNotice, Notice, Skeleton, Snippet } from './Notice';
 export { Meter, ProgressBar, progressText } from './Progress';
 export { Sparkline } from './Sparkline';

@@ -1,4 +1,4 @@
-import { useState, type KeyboardEvent } from 'react';
+import { useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 
 interface ListKeys {
   names: string[];
@@ -24,13 +24,26 @@ export function useListKeys({
   letters
 }: ListKeys): ListNavigation {
   const [chosen, setChosen] = useState<string>();
-  const active = chosen !== undefined && names.includes(chosen) ? chosen : names[0];
+  const [moves, setMoves] = useState(0);
+  const known = useMemo(() => new Set(names), [names]);
+  const active = chosen !== undefined && known.has(chosen) ? chosen : names[0];
+  const wanted = useRef<{ list: HTMLElement; name: string }>();
+
+  // a row that was far out of view is in the document only after it was chosen
+  useLayoutEffect(() => {
+    const { list, name } = wanted.current ?? {};
+    wanted.current = undefined;
+    if (list && name !== undefined) {
+      list.querySelector<HTMLElement>(`[data-row="${CSS.escape(name)}"]`)?.focus();
+    }
+  });
 
   const focus = (list: HTMLElement, index: number): void => {
     const name = names[Math.min(names.length - 1, Math.max(0, index))];
     if (name !== undefined) {
+      wanted.current = { list, name };
       setChosen(name);
-      list.querySelector<HTMLElement>(`[data-row="${CSS.escape(name)}"]`)?.focus();
+      setMoves(moves + 1);
     }
   };
 

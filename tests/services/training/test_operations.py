@@ -319,6 +319,27 @@ def test_hundreds_of_jobs_are_watched(jobs: Jobs) -> None:
     assert (again["Jobs"], again["Cursor"]) == ([], changed["Cursor"])
 
 
+def test_many_jobs_are_told_of_page_by_page_the_newest_first(jobs: Jobs) -> None:
+    jobs.run("job-0", "pass")
+    ctx = Context(jobs.client.runtime, Principal("tester", "test"))
+    with ctx.writing():
+        row = ctx.get("TrainingJob", "job-0")
+        known = {"observed": row.observed, "private": row.private}
+        for number in range(1, 25):
+            ctx.add("TrainingJob", f"job-{number}", request=row.request, **known)
+        ctx.connection.execute(sa.update(rows).values(modified_at=1000.0 * rows.c.id))
+    request: dict[str, Any] = {"MaxResults": 22, "PageSize": 10}
+    pages = []
+    while not pages or pages[-1]:
+        update = jobs.client.call("WatchTrainingJobs", request)
+        assert update["Reset"] == ("Cursor" not in request)
+        assert update["Counts"]["Completed"] == 25
+        request["Cursor"] = update["Cursor"]
+        pages.append([card["TrainingJobName"] for card in update["Jobs"]])
+    names = [f"job-{number}" for number in range(24, 2, -1)]
+    assert pages == [names[:10], names[10:20], names[20:], []]
+
+
 def test_what_is_watched_is_told_of_jobs_that_go_come_again_and_change_long_after(
     jobs: Jobs,
 ) -> None:

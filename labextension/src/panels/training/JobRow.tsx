@@ -6,6 +6,8 @@ import { groupOf, originText } from './model';
 
 interface JobRowProps {
   job: JobCard;
+  /** Its place in the whole list, from 0. */
+  index: number;
   now: number;
   focusable: boolean;
   selected: boolean;
@@ -18,7 +20,7 @@ interface JobRowProps {
 }
 
 export function JobRow(props: JobRowProps): JSX.Element {
-  const { job, now, focusable, selected, asking, onFocus, onOpen, onToggle, onStop } = props;
+  const { job, index, now, focusable, selected, asking, onFocus, onOpen, onToggle, onStop } = props;
   const look = jobLook(job);
   const group = groupOf(job);
   const live = group === 'running' || group === 'queued';
@@ -26,6 +28,7 @@ export function JobRow(props: JobRowProps): JSX.Element {
   return (
     <div
       role="row"
+      aria-rowindex={index + 1}
       data-row={job.TrainingJobName}
       data-group={group}
       className="jp-ml-row jp-ml-job-grid"

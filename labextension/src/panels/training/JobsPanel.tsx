@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { toServiceError, type ServiceError } from '../../core/client';
 import { usePanel } from '../../core/context';
 import { useNow, useViewState, useWatch } from '../../core/hooks';
@@ -10,6 +10,7 @@ import {
   EmptyState,
   ErrorNotice,
   FilterField,
+  LongList,
   Skeleton,
   useListKeys
 } from '../../ui';
@@ -26,11 +27,13 @@ const GROUPS: { id: JobGroup; label: string }[] = [
   { id: 'stopped', label: 'Stopped' }
 ];
 
-const NO_INPUT = {};
+/** All jobs that one may have, the newest at once and the others page by page behind them. */
+const ALL = { MaxResults: 100_000, PageSize: 500 };
+const ROW_HEIGHT = 73;
 
 /** Every training job of the workspace, live. */
 export function JobsPanel({ snapshot }: { snapshot?: JobsUpdate }): JSX.Element {
-  const { state, error, retry } = useWatch('WatchTrainingJobs', NO_INPUT, foldJobs, snapshot);
+  const { state, error, retry } = useWatch('WatchTrainingJobs', ALL, foldJobs, snapshot);
   return (
     <div className="jp-ml jp-ml-list-panel">
       <ConnectionLine />
@@ -50,7 +53,8 @@ function Jobs({ state }: { state: JobsState }): JSX.Element {
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const now = useNow();
-  const shown = filterJobs(state.jobs, group, text);
+  const shown = useMemo(() => filterJobs(state.jobs, group, text), [state.jobs, group, text]);
+  const names = useMemo(() => shown.map(job => job.TrainingJobName), [shown]);
 
   const toggle = (name: string): void =>
     setSelected(
@@ -69,7 +73,7 @@ function Jobs({ state }: { state: JobsState }): JSX.Element {
     }
   };
   const keys = useListKeys({
-    names: shown.map(job => job.TrainingJobName),
+    names,
     onOpen: name => open({ panel: 'TrainingJob', name }),
     onToggle: toggle,
     onEscape: () => (stopping ? setStopping(undefined) : setSelected([])),
@@ -122,6 +126,7 @@ function Jobs({ state }: { state: JobsState }): JSX.Element {
         role="grid"
         aria-label="Training jobs"
         aria-multiselectable="true"
+        aria-rowcount={shown.length}
         className="jp-ml-rows"
         onKeyDown={keys.onKeyDown}
       >
@@ -133,20 +138,27 @@ function Jobs({ state }: { state: JobsState }): JSX.Element {
           <span>Duration</span>
           <span>Started</span>
         </div>
-        {shown.map(job => (
-          <JobRow
-            key={job.TrainingJobName}
-            job={job}
-            now={now}
-            focusable={keys.active === job.TrainingJobName}
-            selected={selected.includes(job.TrainingJobName)}
-            asking={stopping === job.TrainingJobName}
-            onFocus={() => keys.setActive(job.TrainingJobName)}
-            onOpen={() => open({ panel: 'TrainingJob', name: job.TrainingJobName })}
-            onToggle={() => toggle(job.TrainingJobName)}
-            onStop={() => stop(job.TrainingJobName)}
-          />
-        ))}
+        <LongList
+          items={shown}
+          rowHeight={ROW_HEIGHT}
+          active={shown.find(job => job.TrainingJobName === keys.active)}
+        >
+          {(job, index) => (
+            <JobRow
+              key={job.TrainingJobName}
+              job={job}
+              index={index}
+              now={now}
+              focusable={keys.active === job.TrainingJobName}
+              selected={selected.includes(job.TrainingJobName)}
+              asking={stopping === job.TrainingJobName}
+              onFocus={() => keys.setActive(job.TrainingJobName)}
+              onOpen={() => open({ panel: 'TrainingJob', name: job.TrainingJobName })}
+              onToggle={() => toggle(job.TrainingJobName)}
+              onStop={() => stop(job.TrainingJobName)}
+            />
+          )}
+        </LongList>
       </div>
       {shown.length === 0 && (
         <p className="jp-ml-none">
@@ -164,27 +176,36 @@ function Jobs({ state }: { state: JobsState }): JSX.Element {
         </p>
       )}
       {selected.length > 0 && (
-        <div className="jp-ml-selection" role="toolbar" aria-label="Selected jobs">
-          <span>{selected.length} selected</span>
-          <span className="jp-ml-spring" />
-          <Button
-            look="primary"
-            icon="compare"
-            disabled={selected.length < 2}
-            title="Compare (C)"
-            onClick={compare}
-          >
-            Compare
-          </Button>
-          <Button
-            look="quiet"
-            icon="cross"
-            title="Clear the selection (Esc)"
-            onClick={() => setSelected([])}
-          />
-        </div>
+        <SelectionBar count={selected.length} onCompare={compare} onClear={() => setSelected([])} />
       )}
     </>
+  );
+}
+
+function SelectionBar({
+  count,
+  onCompare,
+  onClear
+}: {
+  count: number;
+  onCompare(): void;
+  onClear(): void;
+}): JSX.Element {
+  return (
+    <div className="jp-ml-selection" role="toolbar" aria-label="Selected jobs">
+      <span>{count} selected</span>
+      <span className="jp-ml-spring" />
+      <Button
+        look="primary"
+        icon="compare"
+        disabled={count < 2}
+        title="Compare (C)"
+        onClick={onCompare}
+      >
+        Compare
+      </Button>
+      <Button look="quiet" icon="cross" title="Clear the selection (Esc)" onClick={onClear} />
+    </div>
   );
 }
 
