@@ -37,27 +37,6 @@ test('the list is walked, selected and compared by keyboard', () => {
   expect(open).toHaveBeenLastCalledWith({ panel: 'TrainingJob', name: 'digits-cnn-12' });
 });
 
-test('of ten thousand jobs only those near the view are in the document', () => {
-  const [job] = JOBS_UPDATE.Jobs;
-  const Jobs = Array.from({ length: 10_000 }, (_, index) => ({
-    ...job,
-    TrainingJobName: `job-${index}`,
-    CreationTime: 20_000 - index
-  }));
-  mount(<JobsPanel />, new ScriptedClient({ WatchTrainingJobs: once({ ...JOBS_UPDATE, Jobs }) }));
-  const grid = screen.getByRole('grid', { name: 'Training jobs' });
-  const rows = within(grid).getAllByRole('row');
-  expect(rows.length).toBeLessThan(200);
-  expect(grid.getAttribute('aria-rowcount')).toBe('10000');
-  act(() => rows[0]?.focus());
-  fireEvent.keyDown(rows[0] as HTMLElement, { key: 'End' });
-  expect(document.activeElement?.getAttribute('data-row')).toBe('job-9999');
-  expect(document.activeElement?.getAttribute('aria-rowindex')).toBe('10000');
-  fireEvent.keyDown(document.activeElement as HTMLElement, { key: 'ArrowUp' });
-  expect(document.activeElement?.getAttribute('data-row')).toBe('job-9998');
-  expect(within(grid).getAllByRole('row').length).toBeLessThan(200);
-});
-
 test('stopping takes two presses, by mouse and by keyboard', () => {
   const client = withJobs({ StopTrainingJob: () => ({}) });
   mount(<JobsPanel />, client);
