@@ -97,6 +97,11 @@ def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -
         future.set_exception(error)
 
 
+def _expire(futures: list[asyncio.Future[Any]]) -> None:
+    for future in futures:
+        _settle(future, None, TimeoutError())
+
+
 class _Item(NamedTuple):
     rows: Any
     key: object
@@ -116,6 +121,9 @@ class Batcher:
         Several requests' rows into one.
     key_of
         Rows with equal keys may be joined.
+    timeout_s
+        How long a request may wait for a call that is made in the lane: `TimeoutError` then. A
+        call on the event loop cannot be waited for.
     """
 
     def __init__(
@@ -124,12 +132,15 @@ class Batcher:
         lane: Lane,
         join: Callable[[list[Any]], Any],
         key_of: Callable[[Any], object],
+        timeout_s: float,
     ) -> None:
         self.calls = 0
         self._predict = predict
         self._lane = lane
         self._join = join
         self._key_of = key_of
+        self._timeout_s = timeout_s
+        self._in_lane = False
         self._waiting: list[_Item] = []
         self._busy = False
         self._seconds_per_call = _INLINE_S  # the first call is made in the lane
@@ -140,11 +151,18 @@ class Batcher:
         self._predict = predict
 
     async def predict(self, rows: Any) -> Any:
-        """Return the predictions for `rows`, made together with whatever else is waiting."""
+        """Return the predictions for `rows`, made together with whatever else is waiting.
+
+        A lone request waits for nobody: the call is made in the next turn of the event loop, which
+        first hears of the requests that arrived with it.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(_Item(rows, self._key_of(rows), future))
-        if not self._busy:
+        item = _Item(rows, self._key_of(rows), future)
+        self._waiting.append(item)
+        if self._in_lane:
+            self._limit([item])
+        elif not self._busy:
             self._busy = True
             loop.call_soon(self._drain)
         return await future
@@ -154,16 +172,23 @@ class Batcher:
         if not batch:
             self._busy = False
             return
-        rows = sum(len(item.rows) for item in batch)
+        rows = sum([len(item.rows) for item in batch])
         if self._seconds_per_call < _INLINE_S and rows <= _INLINE_ROWS:
             started = time.perf_counter()
             self._predict_inline(batch)
             self._learn(time.perf_counter() - started)
             asyncio.get_running_loop().call_soon(self._drain)
             return
+        self._in_lane = True
+        self._limit([*batch, *self._waiting])
         task = asyncio.get_running_loop().create_task(self._predict_in_lane(batch))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _limit(self, items: list[_Item]) -> None:
+        """Have these requests time out: one timer for all of them."""
+        futures = [item.future for item in items]
+        asyncio.get_running_loop().call_later(self._timeout_s, _expire, futures)
 
     def _take(self) -> list[_Item]:
         waiting = [item for item in self._waiting if not item.future.done()]
@@ -192,6 +217,7 @@ class Batcher:
         started = time.perf_counter()
         await self._call_in_lane(batch)
         self._learn(time.perf_counter() - started)
+        self._in_lane = False
         self._drain()
 
     async def _call_in_lane(self, batch: list[_Item]) -> None:

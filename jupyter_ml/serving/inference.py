@@ -56,7 +56,8 @@ class Inference:
         self._lane = Lane()
         self._batcher: Batcher | None = None
         if isinstance(handler, DefaultHandler) and handler.model.rowwise:
-            self._batcher = Batcher(handler.model.predict, self._lane, _join, _key_of)
+            predict = handler.model.predict
+            self._batcher = Batcher(predict, self._lane, _join, _key_of, timeout_s)
         self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
 
     @property
@@ -92,8 +93,7 @@ class Inference:
         """Return the reply to one invocation; never raises for what the model does."""
         accept = accept if accept not in {"", "*/*"} else self._default_accept
         try:
-            async with asyncio.timeout(self.timeout_s):
-                out, out_type = await self._answer(body, content_type or JSON, accept)
+            out, out_type = await self._answer(body, content_type or JSON, accept)
         except PayloadError as error:
             return problem(error.status, "ValidationError", str(error))
         except (TimeoutError, AbandonedError) as error:
@@ -106,9 +106,10 @@ class Inference:
     async def _answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         handler = self._handler
         if isinstance(handler, ScriptHandler):
-            answer: tuple[bytes, str] = await self._lane.run(
-                handler.transform, body, content_type, accept
-            )
+            async with asyncio.timeout(self.timeout_s):
+                answer: tuple[bytes, str] = await self._lane.run(
+                    handler.transform, body, content_type, accept
+                )
             return answer
         if len(body) > _LARGE_BYTES:
             rows = await asyncio.to_thread(handler.decode, body, content_type)
@@ -117,7 +118,8 @@ class Inference:
         if self._batcher is not None:
             predictions = await self._batcher.predict(rows)
         else:
-            predictions = await self._lane.run(handler.model.predict, rows)
+            async with asyncio.timeout(self.timeout_s):
+                predictions = await self._lane.run(handler.model.predict, rows)
         if len(body) > _LARGE_BYTES:
             return await asyncio.to_thread(encode, predictions, accept)
         return encode(predictions, accept)

@@ -1,4 +1,4 @@
-"""Requests into rows for the model, and its predictions into responses: JSON and CSV."""
+"""Requests into rows for the model, and its predictions into responses: JSON, CSV and npy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import csv
 import io
 from typing import Any, NamedTuple
 
-from jupyter_ml.serving import codec
+from jupyter_ml.serving import codec, npy
 from jupyter_ml.serving.columns import PayloadError, Schema, check_count, order_of
 from jupyter_ml.serving.dtypes import restored
+from jupyter_ml.serving.npy import NPY
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -32,7 +33,8 @@ def decode(body: bytes, content_type: str, schema: Schema) -> Any:
     body
         The request's body.
     content_type
-        `application/json` or `text/csv`; parameters after a semicolon are ignored.
+        `application/json`, `text/csv` or `application/x-npy`; parameters after a semicolon are
+        ignored.
     schema
         What the model takes.
 
@@ -46,13 +48,16 @@ def decode(body: bytes, content_type: str, schema: Schema) -> Any:
     PayloadError
         The body cannot be read, or its columns are not the model's.
     """
-    kind = media_type(content_type)
+    kind = content_type if content_type == JSON else media_type(content_type)
     if kind == JSON:
         table = _table_of_json(body, schema)
     elif kind == CSV:
-        table = _table_of_csv(body, schema)
+        table = _table_of_plain_csv(body, schema) or _table_of_csv(body, schema)
+    elif kind == NPY:
+        array = npy.rows_of(body, schema)
+        return _framed(array, schema) if schema.as_frame else npy.numbers(array)
     else:
-        msg = f"Content type {content_type!r} is not served; send {JSON} or {CSV}."
+        msg = f"Content type {content_type!r} is not served; send {JSON}, {CSV} or {NPY}."
         raise PayloadError(msg, 415)
     if not table.rows:
         msg = "The request has no rows."
@@ -66,12 +71,14 @@ def encode(predictions: Any, accept: str) -> tuple[bytes, str]:
     Raises
     ------
     PayloadError
-        Neither JSON nor CSV is accepted.
+        None of JSON, CSV and npy is accepted.
     """
-    kind = acceptable(accept)
+    kind = JSON if accept == JSON else acceptable(accept)
     predictions = _plain(predictions)
     if kind == JSON:
         return codec.dumps({"predictions": predictions}), JSON
+    if kind == NPY:
+        return npy.written(predictions), NPY
     rows = predictions.tolist() if hasattr(predictions, "tolist") else list(predictions)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -87,7 +94,9 @@ def acceptable(accept: str) -> str:
             return JSON
         if kind in {CSV, "text/*"}:
             return CSV
-    msg = f"Accept {accept!r} cannot be served; ask for {JSON} or {CSV}."
+        if kind == NPY:
+            return NPY
+    msg = f"Accept {accept!r} cannot be served; ask for {JSON}, {CSV} or {NPY}."
     raise PayloadError(msg, 406)
 
 
@@ -150,6 +159,28 @@ def _table_of_records(records: list[Any], schema: Schema) -> Table:
     return Table(columns, rows)
 
 
+def _table_of_plain_csv(body: bytes, schema: Schema) -> Table | None:
+    """Return rows that are numbers alone, read as JSON; `None` where they are anything else.
+
+    The parser of JSON reads them ten times as fast as that of CSV with a conversion of each field.
+    """
+    if schema.as_frame:
+        return None
+    lines = body.strip().replace(b"\r\n", b"\n")
+    columns = None
+    first, _, rest = lines.partition(b"\n")
+    try:
+        head = _table_of_csv(first + b"\n" + rest.partition(b"\n")[0], schema)
+        if head.columns:
+            columns, lines = head.columns, rest
+        rows = codec.loads(b"[[" + lines.replace(b"\n", b"],[") + b"]]")
+    except (PayloadError, ValueError):
+        return None
+    is_plain = all(set(map(type, row)) <= {int, float} for row in rows)
+    is_even = rows[0] and len(set(map(len, rows))) == 1
+    return Table(columns, rows) if is_even and is_plain else None
+
+
 def _table_of_csv(body: bytes, schema: Schema) -> Table:
     try:
         text = body.decode("utf-8-sig")
@@ -208,10 +239,10 @@ def _arranged(table: Table, schema: Schema) -> Any:
     order = None
     if table.columns is not None and schema.features is not None:
         order = order_of(table.columns, schema.features)
-    _check_shape(table, schema)
     if schema.as_frame:
+        _check_shape(table, schema)
         return _frame(table, schema)
-    array = _array(table)
+    array = _array(table, schema)
     if order is not None and order != list(range(len(order))):
         array = array[:, order]
     return array
@@ -233,13 +264,18 @@ def _width(row: Any, number: int) -> int:
     return len(row)
 
 
-def _array(table: Table) -> Any:
+def _array(table: Table, schema: Schema) -> Any:
     import numpy as np  # noqa: PLC0415  (the model's own; a script's handler may need none)
 
     try:
-        return np.asarray(table.rows, dtype=np.float64)
+        array = np.asarray(table.rows, dtype=np.float64)
     except (ValueError, TypeError):
         pass
+    else:
+        width = schema.n_features if table.columns is None else len(table.columns)
+        if array.ndim == 2 and array.shape[1] == width == (schema.n_features or width):
+            return array
+    _check_shape(table, schema)
     for number, row in enumerate(table.rows, 1):
         for index, value in enumerate(row):
             try:
@@ -250,6 +286,13 @@ def _array(table: Table) -> Any:
                 raise PayloadError(msg) from None
     msg = "The rows are not numbers."
     raise PayloadError(msg)
+
+
+def _framed(array: Any, schema: Schema) -> Any:
+    import pandas as pd  # noqa: PLC0415  (only models that take frames need it)
+
+    columns = None if schema.features is None else list(schema.features)
+    return restored(pd.DataFrame(array, columns=columns), schema.dtypes)
 
 
 def _frame(table: Table, schema: Schema) -> Any:

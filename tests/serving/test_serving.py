@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import socket
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from jupyter_ml.serving.columns import PayloadError, Schema
+from jupyter_ml.serving.payloads import decode
 from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
@@ -341,3 +344,78 @@ def test_no_token_no_service(serve: Callable[..., Served], cancer: Fitted) -> No
     served = serve(cancer.model_dir, token="")
     assert served.wait_for_end() == 1
     assert "has no token" in served.log()
+
+
+def npy(array: Any) -> bytes:
+    """Return an array as numpy.save writes it."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def test_arrays_go_in_and_out_as_numpy_writes_them(cancer_endpoint: Served, cancer: Fitted) -> None:
+    rows = cancer.frame.to_numpy()
+    expected = cancer.estimator.predict(cancer.frame)
+    kinds = {"Content-Type": "application/x-npy", "Accept": "application/x-npy"}
+    for sent in (rows, rows[:1], np.asfortranarray(rows[:9]), rows[:9].astype("float32")):
+        status, answer = cancer_endpoint.request("POST", "/invocations", npy(sent), kinds)
+        assert status == 200
+        assert np.array_equal(np.load(io.BytesIO(answer)), expected[: len(sent)])
+    status, answer = cancer_endpoint.invoke(npy(rows[0]), "application/x-npy")
+    assert (status, answer["predictions"]) == (200, [expected[0]])
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"[[1, 2]]", "it does not begin as one"),
+        (npy(np.zeros((2, 3))), "The model takes 30 columns"),
+        (npy(np.zeros((2, 3, 4))), "The array has 3 dimensions"),
+        (npy(np.zeros((0, 30))), "The request has no rows."),
+        (npy(np.full((1, 30), "tall")), "The array holds <U4 values, and the model takes numbers."),
+        (npy(np.zeros((2, 30)))[:-8], "is not a .npy array"),
+        (npy(np.zeros(1, dtype=[("a", "f8")])), "not numbers or text"),
+        (npy(np.zeros((1, 30)))[:40], "is not a .npy array"),
+    ],
+)
+def test_what_is_no_array_of_rows_is_explained(
+    cancer_endpoint: Served, body: bytes, message: str
+) -> None:
+    status, answer = cancer_endpoint.invoke(body, "application/x-npy")
+    assert status == 400
+    assert message in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2\n3,4",
+        "1.5,2e3\r\n-3,4\r\n",
+        "a,b\n1,2\n3,4\n",
+        "b,a\n1,2\n",
+        '"a","b"\n1,2\n',
+        "1,2\n\n3,4",
+        "+1,.5\n01,2",
+        "1,\n,2",
+        "NaN,2\ninf,3",
+        "0,1\n5,6",
+        " 1 , 2 \n3,4",
+        "1_000,2",
+    ],
+)
+@pytest.mark.parametrize("features", [("a", "b"), ("0", "1"), None])
+def test_plain_numbers_are_read_as_any_csv_is(text: str, features: Any) -> None:
+    schema = Schema(features, 2)
+
+    def read(body: str) -> Any:
+        try:
+            return decode(body.encode(), "text/csv", schema)
+        except PayloadError as error:
+            return str(error)
+
+    # A quoted field is never read as plain numbers.
+    found, careful = read(text), read(f'{text.rstrip()}\n"7",8')
+    if isinstance(found, str):
+        assert found == careful
+    else:
+        assert np.array_equal(found, careful[:-1], equal_nan=True)

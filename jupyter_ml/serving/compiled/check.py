@@ -80,7 +80,9 @@ def check(model: Model, draft: Draft, sample: Any, folder: Path) -> Checked:
         for at in range(_ALONE):
             one = slice(at, at + 1)
             compare(compiled(rows[one]), wanted[one], rows[one], tolerance)
-        finite_only = not _agree_on_odd(compiled, native, odd(rows), tolerance)
+        # A step that takes 32 bits is given what fits them.
+        is_narrow = any(step.dtype == "float32" for step in program.steps)
+        finite_only = is_narrow or not _agree_on_odd(compiled, native, odd(rows), tolerance)
         program = replace(program, finite_only=finite_only)
         one, many = rows[:1], np.resize(rows, (_MANY, width))
         native_s, compiled_s = _timed(native, compiled, one)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _FORESTS = ("RandomForest", "ExtraTrees", "GradientBoosting", "HistGradientBoosting")
 _LIBRARIES = ("sklearn", "xgboost", "lightgbm")
 # Their trees compare rows that were rounded to 32 bits.
-_SINGLE = ("RandomForest", "ExtraTrees", "GradientBoosting")
+_ROUNDING = ("RandomForest", "ExtraTrees", "GradientBoosting")
 # What treelite calls it -> how `program.finished` computes it.
 _LINKS = {
     "identity": "identity",
@@ -136,11 +136,12 @@ def _ensemble(estimator: Any) -> Draft:
     except (treelite.TreeliteError, NotImplementedError, TypeError) as error:
         msg = f"treelite cannot read it ({_short(error)})"
         raise NotConvertibleError(msg) from error
-    ensemble = ensemble_of(loaded)
-    step = Step("trees.onnx", ensemble.dtype, single=kind.__name__.startswith(_SINGLE))
+    ensemble = ensemble_of(loaded, rounds=kind.__name__.startswith(_ROUNDING))
+    step = Step("trees.onnx")
     finish = Finish(
         base=(0.0,) if ensemble.averages else ensemble.base,
         divisor=float(ensemble.trees) if ensemble.averages else 1.0,
+        dtype=ensemble.dtype,
         link=_link(estimator, ensemble.link),
     )
     # How missing values go is in the trees; whether the model takes them is found out.

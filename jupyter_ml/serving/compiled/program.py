@@ -6,7 +6,7 @@ Needs numpy and onnxruntime; both are imported when a program is loaded.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from jupyter_ml.serving.models import Model
 
 FILE = "program.json"
-# Larger values do not fit the 32-bit floats of scikit-learn's trees; the model says so itself.
-_LARGEST = 3.4e38
+# A row whose values have a larger sum of squares may hold one that does not fit the 32-bit floats
+# of scikit-learn's trees; the model says so itself.
+_LARGEST_SQUARE = 1e76
 
 
 class NotConvertibleError(Exception):
@@ -34,15 +35,12 @@ class Step:
         Its name in the program's folder.
     dtype
         Type of its input.
-    single
-        Whether the rows are rounded to 32 bits first, as scikit-learn's trees do.
     columns
         Names of its inputs where each column is one; empty where all are one matrix.
     """
 
     file: str
     dtype: str = "float64"
-    single: bool = False
     columns: tuple[str, ...] = ()
 
 
@@ -56,6 +54,8 @@ class Finish:
         Added to each score.
     divisor
         Number of trees where scores are averages.
+    dtype
+        Type of the scores.
     link
         `identity`, `sigmoid`, `softmax`, `exponential` or `label`: the place of the largest score
         in the model's `classes_`.
@@ -63,6 +63,7 @@ class Finish:
 
     base: tuple[float, ...] = (0.0,)
     divisor: float = 1.0
+    dtype: str = "float64"
     link: str = "identity"
 
 
@@ -110,15 +111,15 @@ class Program:
 @dataclass(frozen=True)
 class _Session:
     run: Callable[..., list[Any]]
-    step: Step
+    dtype: Any
     names: tuple[str, ...]
-    outputs: list[str] = field(default_factory=list)
+    outputs: tuple[str, ...]
+    by_column: bool
 
     def __call__(self, rows: Any) -> Any:
-        if self.step.single:
-            rows = rows.astype("float32", copy=False)
-        rows = rows.astype(self.step.dtype, copy=False)
-        if not self.step.columns:
+        if rows.dtype != self.dtype:
+            rows = rows.astype(self.dtype)
+        if not self.by_column:
             return self.run(self.outputs, {self.names[0]: rows})[0]
         columns = {name: rows[:, at : at + 1] for at, name in enumerate(self.names)}
         return self.run(self.outputs, columns)[0]
@@ -137,34 +138,34 @@ class Compiled:
 
     def __init__(self, folder: Path, program: Program, classes: Any) -> None:
         self.program = program
+        import numpy as np  # noqa: PLC0415  (the model's own)
+
         self._sessions = [_open(folder, step) for step in program.steps]
-        self._classes = classes
+        self._shape = (-1, *program.tail)
+        self._dtype = np.dtype(program.dtype)
+        self._finish = None if program.finish is None else finisher(program.finish, classes)
 
     def __call__(self, rows: Any) -> Any:
         """Return the predictions for an array of shape (n_rows, n_features)."""
-        if self.program.finite_only:
-            return self._run(rows)
-        import numpy as np  # noqa: PLC0415  (the rows are its own)
-
-        # What does not fit 32 bits becomes infinite, as it does in the model itself.
-        with np.errstate(over="ignore"):
-            return self._run(rows)
-
-    def _run(self, rows: Any) -> Any:
-        program = self.program
         for session in self._sessions:
             rows = session(rows)
-        if program.finish is not None:
-            rows = finished(rows, program.finish, self._classes)
-        return rows.reshape(-1, *program.tail).astype(program.dtype, copy=False)
+        if self._finish is not None:
+            rows = self._finish(rows)
+        # After a pause each operation of numpy costs microseconds, even one that changes nothing.
+        if rows.ndim != len(self._shape):
+            rows = rows.reshape(self._shape)
+        return rows if rows.dtype == self._dtype else rows.astype(self._dtype)
 
     def covers(self, rows: Any) -> bool:
         """Return whether the program, and not the model itself, is to answer these rows."""
         program = self.program
         if program.max_rows is not None and len(rows) > program.max_rows:
             return False
-        # NaN fails both comparisons.
-        return not program.finite_only or (rows.min() > -_LARGEST and rows.max() < _LARGEST)
+        if not program.finite_only:
+            return True
+        values = rows.ravel()
+        # One pass finds what is missing, infinite or huge: NaN fails the comparison.
+        return bool(values.dot(values) < _LARGEST_SQUARE)
 
 
 def natively(model: Model) -> Callable[[Any], Any]:
@@ -189,28 +190,46 @@ def classes_of(model: Model) -> Any:
     return getattr(model.estimator, "classes_", None)
 
 
-def finished(scores: Any, finish: Finish, classes: Any) -> Any:
-    """Return what a tree ensemble answers for the sums of its trees' leaves."""
-    import numpy as np  # noqa: PLC0415  (the scores are its own)
+def finisher(finish: Finish, classes: Any) -> Callable[[Any], Any]:
+    """Return what turns the sums of a tree ensemble's leaves into its answers."""
+    import numpy as np  # noqa: PLC0415  (the model's own)
 
-    if finish.divisor != 1.0:
-        scores = scores / scores.dtype.type(finish.divisor)
-    else:
-        scores = scores + np.asarray(finish.base, dtype=scores.dtype)
-    if finish.link == "label":
-        places = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
-        return places if classes is None else classes.take(places)
-    if finish.link == "sigmoid":
-        return 1 / (1 + np.exp(-scores))
-    if finish.link == "exponential":
-        return np.exp(scores)
-    if finish.link == "softmax":
+    base = np.asarray(finish.base, dtype=finish.dtype)
+    divisor = base.dtype.type(finish.divisor)
+    labels = np.arange(max(2, len(base))) if classes is None else classes
+    # Of one row each label as an array: nothing is to be computed.
+    alone = [labels[place : place + 1] for place in range(len(labels))]
+
+    def scaled(sums: Any) -> Any:
+        return sums + base if finish.divisor == 1.0 else sums / divisor
+
+    def label(sums: Any) -> Any:
+        scores = scaled(sums)
+        if scores.size == 1:
+            return alone[1 if scores.item() > 0 else 0]
+        if scores.shape[1] == 1:
+            return labels.take((scores[:, 0] > 0).view("int8"))
+        if len(scores) == 1:
+            return alone[scores.argmax()]
+        return labels.take(scores.argmax(axis=1))
+
+    def softmax(sums: Any) -> Any:
+        scores = scaled(sums)
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
-    return scores
+
+    links: dict[str, Callable[[Any], Any]] = {
+        "identity": scaled,
+        "label": label,
+        "sigmoid": lambda sums: 1 / (1 + np.exp(-scaled(sums))),
+        "exponential": lambda sums: np.exp(scaled(sums)),
+        "softmax": softmax,
+    }
+    return links[finish.link]
 
 
 def _open(folder: Path, step: Step) -> _Session:
+    import numpy as np  # noqa: PLC0415  (the model's own)
     import onnxruntime  # noqa: PLC0415  (an extra)
 
     options = onnxruntime.SessionOptions()
@@ -225,4 +244,5 @@ def _open(folder: Path, step: Step) -> _Session:
         msg = f"ONNX Runtime cannot run it ({' '.join(str(error).split())[:160]})"
         raise NotConvertibleError(msg) from error
     names = step.columns or (session.get_inputs()[0].name,)
-    return _Session(session.run, step, names, [session.get_outputs()[0].name])
+    outputs = (session.get_outputs()[0].name,)
+    return _Session(session.run, np.dtype(step.dtype), names, outputs, bool(step.columns))

@@ -56,7 +56,7 @@ class Ensemble:
     Parameters
     ----------
     onnx
-        The ONNX model: rows of type `dtype` to one sum of leaves for each of `width` scores.
+        The ONNX model: rows of 64 bits to one sum of leaves, of type `dtype`, for each score.
     base
         What the library adds to the sums.
     trees, averages
@@ -69,7 +69,6 @@ class Ensemble:
 
     onnx: bytes
     dtype: str
-    width: int
     base: tuple[float, ...]
     trees: int
     averages: bool
@@ -77,8 +76,16 @@ class Ensemble:
     edges: list[Any]
 
 
-def ensemble_of(model: Any) -> Ensemble:
+def ensemble_of(model: Any, *, rounds: bool) -> Ensemble:
     """Return the ensemble that a `treelite.Model` holds, converted.
+
+    Parameters
+    ----------
+    model
+        What treelite read.
+    rounds
+        Whether the library rounds rows to 32 bits and then compares them in 64, as scikit-learn
+        does in all trees but those of histograms.
 
     Raises
     ------
@@ -99,9 +106,8 @@ def ensemble_of(model: Any) -> Ensemble:
             _append(arrays, tree, target, vector)
     dtype = str(model.get_tree_accessor(0).get_field("threshold").dtype)
     return Ensemble(
-        onnx=_serialized(arrays, np.dtype(dtype), model.num_feature, width),
+        onnx=_serialized(arrays, np.dtype(dtype), (model.num_feature, width), rounds=rounds),
         dtype=dtype,
-        width=width,
         base=tuple(head("base_scores").tolist()),
         trees=model.num_tree,
         averages=bool(np.ravel(head("average_tree_output"))[0]),
@@ -167,7 +173,7 @@ def _add_split(
     arrays.missing_true.append(missing)
 
 
-def _serialized(arrays: _Arrays, dtype: Any, features: int, width: int) -> bytes:
+def _serialized(arrays: _Arrays, dtype: Any, shape: tuple[int, int], *, rounds: bool) -> bytes:
     from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415  (an extra)
 
     def integers(pieces: list[Any]) -> list[int]:
@@ -177,9 +183,17 @@ def _serialized(arrays: _Arrays, dtype: Any, features: int, width: int) -> bytes
     def tensor(pieces: list[Any], kind: Any) -> Any:
         return numpy_helper.from_array(np.concatenate(pieces).astype(kind))
 
-    node = helper.make_node(
+    kind = TensorProto.FLOAT if dtype == np.float32 else TensorProto.DOUBLE
+    casts = [TensorProto.FLOAT] if rounds or dtype == np.float32 else []
+    casts += [TensorProto.DOUBLE] if rounds and dtype != np.float32 else []
+    names = ["rows", *(f"cast{number}" for number in range(len(casts)))]
+    nodes = [
+        helper.make_node("Cast", [before], [after], to=to)
+        for before, after, to in zip(names, names[1:], casts, strict=False)
+    ]
+    trees = helper.make_node(
         "TreeEnsemble",
-        ["rows"],
+        names[-1:],
         ["scores"],
         domain="ai.onnx.ml",
         nodes_featureids=integers(arrays.features),
@@ -193,16 +207,15 @@ def _serialized(arrays: _Arrays, dtype: Any, features: int, width: int) -> bytes
         leaf_targetids=integers(arrays.leaf_targets),
         leaf_weights=tensor(arrays.leaf_weights, dtype),
         tree_roots=arrays.roots,
-        n_targets=width,
+        n_targets=shape[1],
         aggregate_function=_SUM,
         post_transform=0,
     )
-    kind = TensorProto.FLOAT if dtype == np.float32 else TensorProto.DOUBLE
     graph = helper.make_graph(
-        [node],
+        [*nodes, trees],
         "trees",
-        [helper.make_tensor_value_info("rows", kind, [None, features])],
-        [helper.make_tensor_value_info("scores", kind, [None, width])],
+        [helper.make_tensor_value_info("rows", TensorProto.DOUBLE, [None, shape[0]])],
+        [helper.make_tensor_value_info("scores", kind, [None, shape[1]])],
     )
     opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSETS]
     onnx_model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
