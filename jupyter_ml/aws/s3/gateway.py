@@ -44,6 +44,7 @@ _PLAIN: dict[str, Callable[[Service, Json], Json | bytes]] = {
     "CreateBucket": operations.create_bucket,
     "HeadBucket": operations.head_bucket,
     "GetBucketLocation": operations.get_bucket_location,
+    "GetBucketVersioning": operations.get_bucket_versioning,
     "DeleteBucket": operations.delete_bucket,
     "ListObjects": operations.list_objects,
     "ListObjectsV2": operations.list_objects_v2,
@@ -68,6 +69,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 # The outermost element of an answer, which the model does not know.
 _ROOTS = {
     "ListBuckets": "ListAllMyBucketsResult",
+    "GetBucketVersioning": "VersioningConfiguration",
     "ListObjects": "ListBucketResult",
     "ListObjectsV2": "ListBucketResult",
     "CopyObject": "CopyObjectResult",

@@ -138,6 +138,7 @@ MEMBERS: dict[str, dict[str, str]] = {
     },
     "HeadBucket": _OWNER,
     "GetBucketLocation": _OWNER,
+    "GetBucketVersioning": _OWNER,
     "DeleteBucket": _OWNER,
     "ListObjects": {**_LISTED, "Marker": _USED},
     "ListObjectsV2": {

@@ -116,6 +116,12 @@ def get_bucket_location(service: Service, request: Json) -> bytes:
     return document("LocationConstraint", escaped(region))
 
 
+def get_bucket_versioning(service: Service, request: Json) -> Json:
+    """Say that a bucket has no versions: an answer without a status, as S3 gives it."""
+    service.buckets.get(request["Bucket"])
+    return {}
+
+
 def delete_bucket(service: Service, request: Json) -> Json:
     """Remove a bucket without objects; the workspace's own stays."""
     service.buckets.delete(request["Bucket"])

@@ -37,6 +37,7 @@ def test_a_bucket_is_made_listed_and_removed(s3: Any, buckets: Path) -> None:
     assert listed == [["life-1", "life-2"], ["life-3"]]
     assert s3.get_bucket_location(Bucket="life-1")["LocationConstraint"] is None
     s3.put_object(Bucket="life-1", Key="a/b", Body=b"")
+    assert "Status" not in s3.get_bucket_versioning(Bucket="life-1")
     with pytest.raises(ClientError) as refused:
         s3.delete_bucket(Bucket="life-1")
     assert refused.value.response["Error"]["Code"] == "BucketNotEmpty"
@@ -101,7 +102,7 @@ def test_names_that_s3_allows_are_accepted(name: str) -> None:
 @pytest.mark.parametrize(
     ("method", "members", "operation"),
     [
-        ("get_bucket_versioning", {}, "GetBucketVersioning"),
+        ("put_bucket_versioning", {"VersioningConfiguration": {}}, "PutBucketVersioning"),
         ("put_bucket_policy", {"Policy": "{}"}, "PutBucketPolicy"),
         ("get_bucket_acl", {}, "GetBucketAcl"),
         ("list_object_versions", {}, "ListObjectVersions"),
