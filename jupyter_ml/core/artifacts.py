@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from jupyter_ml.contract.errors import ResourceLimitExceeded, ValidationException
+from jupyter_ml.core.externals import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ class Artifacts:
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
         self.default_bucket = f"sagemaker-{settings.region}-{settings.account_id}"
+        self._externals = settings.externals
         self._floor = settings.free_floor_mb << 20
 
     def uri(self, *parts: str) -> str:
@@ -73,6 +75,12 @@ class Artifacts:
             "Use s3://bucket/key of the workspace, file:///path or an absolute path."
         )
         raise ValidationException(msg)
+
+    def external(self, location: str) -> Place | None:
+        """Return where a location leads in an external bucket; `None` if it leads to none."""
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        external = self._externals.get(bucket) if location.startswith("s3://") else None
+        return Place(external, key) if external else None
 
     def exists(self, location: str | Path) -> bool:
         """Return whether there is an object, or anything below this prefix.
@@ -172,6 +180,12 @@ class Artifacts:
     def _object(self, text: str, bucket: str, key: str) -> Path:
         if not _BUCKET.fullmatch(bucket):
             msg = f"{text!r} has no bucket of 3 to 63 small letters, digits, dots and hyphens."
+            raise ValidationException(msg)
+        if bucket in self._externals:
+            msg = (
+                f"{text!r} is in an external bucket. Channels of jobs are read from there and "
+                "outputs written to it; anything else takes a copy in a bucket of the workspace."
+            )
             raise ValidationException(msg)
         folder = self.root / bucket
         if bucket != self.default_bucket and not folder.is_dir():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from traitlets import Bool, Float, Int, Unicode
+from traitlets import Bool, Dict, Float, Int, Unicode
 from traitlets.config import Configurable
 
 from jupyter_ml.core.address import split_password
@@ -49,7 +50,11 @@ class JupyterML(Configurable):
     warm_memory_mb = Int(
         None, allow_none=True, help="Memory for kept imports, in MiB; 0 keeps none."
     ).tag(config=True)
-
+    external_buckets = Dict(
+        default_value=None,
+        allow_none=True,
+        help="Object storage elsewhere: {'lake': {'endpoint_url': 'https://s3.example.org'}}.",
+    ).tag(config=True)
     database = Unicode(
         None,
         allow_none=True,
@@ -87,4 +92,7 @@ class JupyterML(Configurable):
         }
 
     def _values(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.trait_names(config=True)}
+        values = {name: getattr(self, name) for name in self.trait_names(config=True)}
+        if self.external_buckets is not None:
+            values["external_buckets"] = json.dumps(self.external_buckets, sort_keys=True)
+        return values

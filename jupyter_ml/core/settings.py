@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.address import keep_password, split_password
+from jupyter_ml.core.externals import External, declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,9 @@ class Settings:
         How long what a job imported is kept in memory for the next jobs, in seconds.
     warm_memory_mb
         What may be kept of it, in MiB; 0 turns warm starts off.
+    external_buckets
+        Buckets that are object storage elsewhere: JSON with options by name, of ``endpoint_url``,
+        ``region``, ``profile``, ``bucket`` and ``anonymous``.
     user
         The owner recorded on resources and events.
     database
@@ -77,6 +81,7 @@ class Settings:
     timekeeper: bool = True
     keep_warm_s: float = 900
     warm_memory_mb: int = 1536
+    external_buckets: str | None = None
     user: str = field(default_factory=getpass.getuser)
     database: str | None = None
     host: str = field(default_factory=lambda: os.uname().nodename)
@@ -89,6 +94,7 @@ class Settings:
             object.__setattr__(self, "database", address)
             if password is not None:
                 object.__setattr__(self, "database_password", password)
+        declared(self.external_buckets)
         if "/" in self.host or self.host in {"", ".", ".."}:
             msg = f"JUPYTER_ML_HOST={self.host!r} is not the plain name of a machine."
             raise ValidationException(msg)
@@ -140,6 +146,11 @@ class Settings:
         return replace(self, workspace=workspace)
 
     @property
+    def externals(self) -> dict[str, External]:
+        """The external buckets by name."""
+        return declared(self.external_buckets)
+
+    @property
     def machine(self) -> str:
         """What attempts of this machine are marked with; "" where no other can share the store."""
         return self.host if self.database else ""
@@ -185,6 +196,7 @@ _FROM_ENVIRONMENT: dict[str, type] = {
     "timekeeper": bool,
     "keep_warm_s": float,
     "warm_memory_mb": int,
+    "external_buckets": str,
     "database": str,
     "host": str,
 }

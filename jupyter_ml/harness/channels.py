@@ -43,6 +43,8 @@ class Channel:
         Whether each member gets its share of the files instead of all.
     content_type
         The MIME type that the request declared.
+    external
+        The place in an external bucket where it is instead of a path.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Channel:
     kind: str = "S3Prefix"
     sharded: bool = False
     content_type: str | None = None
+    external: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Channel:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PHASES = "phases.jsonl"
 PROGRESS = "progress.json"
+# The bytes of each output that is in an external bucket, by its location.
+UPLOADED = "uploaded.json"
 FAILURE = "failure.json"
 # In the folder of a run: the SHA-256 of each channel that has one, by name.
 INPUTS = "inputs.json"

@@ -44,6 +44,18 @@ def test_what_is_configured_reaches_kernels_but_no_secret_does(
     assert shared.environment() == {"JUPYTER_ML_DATABASE": "postgresql+psycopg://ann@host/db"}
 
 
+def test_external_buckets_are_configured_as_a_dictionary_and_reach_kernels(
+    tmp_path: Path,
+) -> None:
+    lake = {"lake": {"endpoint_url": "https://s3.example.org", "profile": "team"}}
+    configured = JupyterML(workspace=str(tmp_path), external_buckets=lake)
+    external = configured.settings().externals["lake"]
+    assert (external.bucket, external.profile) == ("lake", "team")
+    handed_on = Settings.from_environment(configured.environment())
+    assert handed_on.externals == configured.settings().externals
+    assert Settings.from_json(handed_on.to_json()).externals == handed_on.externals
+
+
 def test_every_setting_that_a_user_may_set_can_be_configured() -> None:
     internal = {"user", "timekeeper", "database_password"}
     assert {each.name for each in fields(Settings)} - internal == set(

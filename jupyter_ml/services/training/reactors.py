@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.operations import on
+from jupyter_ml.harness.records import UPLOADED, read_json
 from jupyter_ml.services.training.cards import objective_of
 from jupyter_ml.services.training.failures import failure_of, reason_text
 from jupyter_ml.services.training.status import (
@@ -66,8 +67,13 @@ def _outcome(
     }
     if failure:
         observed.update(FailureReason=reason_text(failure), Failure=failure)
-    if ctx.workspace.artifacts.exists(row.private["model_uri"]):
-        observed["ModelArtifacts"] = {"S3ModelArtifacts": row.private["model_uri"]}
+    uploaded = read_json(ctx.ref(ended).directory / UPLOADED) or {}
+    if uploaded:
+        observed["Uploaded"] = uploaded
+    model = row.private["model_uri"]
+    is_external = ctx.workspace.artifacts.external(model) is not None
+    if model in uploaded or (not is_external and ctx.workspace.artifacts.exists(model)):
+        observed["ModelArtifacts"] = {"S3ModelArtifacts": model}
     return {**observed, **_times(attempts, steps, end)}
 
 

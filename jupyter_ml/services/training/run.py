@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_ml.core.metrics import Writer
-from jupyter_ml.harness import archive, channels, environment, records, requirements
+from jupyter_ml.harness import archive, channels, environment, external, records, requirements
 from jupyter_ml.harness.bootstrap import FOLDER_VARIABLE
 from jupyter_ml.harness.child import Child
 from jupyter_ml.harness.layout import Layout, resource_config
@@ -38,6 +38,12 @@ class Stopping(BaseException):
 
 class Refused(Exception):
     """The request cannot be carried out; the message says why and what to do."""
+
+
+_REFUSALS = (
+    *(Refused, channels.NoData, archive.BadArchive),
+    *(external.TransferFailed, OSError),
+)
 
 
 class Harness:
@@ -71,12 +77,15 @@ class Harness:
             code = self._train()
         except Stopping:
             code = 128 + signal.SIGTERM
-        except (Refused, channels.NoData, archive.BadArchive, OSError) as error:
+        except _REFUSALS as error:
             self._refuse(str(error))
             code = 1
         self.uploading = True
         try:
             self._upload(code)
+        except external.TransferFailed as error:
+            self._refuse(str(error))
+            code = code or 1
         except OSError as error:
             self._refuse(self._why_not_packed(error))
             code = code or 1
@@ -115,6 +124,7 @@ class Harness:
         found = {
             channel.name: channels.items_of(channel, buckets, self.rank, self.members)
             for channel in self.channels
+            if channel.external is None
         }
         channels.require_space(
             [item for items in found.values() for item in items],
@@ -123,11 +133,28 @@ class Harness:
         )
         for name, items in found.items():
             channels.fetch(items, self.layout.data / name)
+        for channel in self.channels:
+            if channel.external is not None:
+                self._fetch(channel)
         if self.rank == 0:
             self._note_inputs(buckets)
 
+    def _fetch(self, channel: channels.Channel) -> None:
+        order = {
+            "do": "fetch",
+            "place": channel.external,
+            "folder": str(self.layout.data / channel.name),
+            "share": [self.rank, self.members] if channel.sharded else [0, 1],
+            "floor_bytes": self.job["free_floor_bytes"],
+        }
+        external.transfer(self.job["python"], order)
+
     def _note_inputs(self, buckets: Path) -> None:
-        digests = {channel.name: channels.digest(channel, buckets) for channel in self.channels}
+        digests = {
+            channel.name: channels.digest(channel, buckets)
+            for channel in self.channels
+            if channel.external is None
+        }
         folder = Path(self.job["run_dir"])
         folder.mkdir(parents=True, exist_ok=True)
         records.write_json(folder / records.INPUTS, digests)
@@ -271,6 +298,23 @@ class Harness:
             archive.pack(model, self.attempt / "out" / "model.tar.gz", trained_by())
         if _has_files(data):
             archive.pack(data, self.attempt / "out" / "output.tar.gz")
+        self._send()
+
+    def _send(self) -> None:
+        """Bring what belongs into an external bucket there, and note what has arrived."""
+        sent = {}
+        for upload in self.job.get("uploads", ()):  # queued by an older program, it has none
+            path = self.attempt / upload["path"]
+            if not path.is_file():
+                continue
+            order = {"do": "send", "place": upload["place"], "path": str(path)}
+            try:
+                sent[upload["uri"]] = external.transfer(self.job["python"], order)["bytes"]
+            except external.TransferFailed as error:
+                msg = f"{error} It is kept as {path}."
+                raise external.TransferFailed(msg) from error
+            path.unlink()
+            records.write_json(self.attempt / records.UPLOADED, sent)
 
 
 def _has_files(folder: Path) -> bool:

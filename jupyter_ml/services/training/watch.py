@@ -249,6 +249,12 @@ def _inputs(row: Row) -> list[Json]:
 
 def _artifacts(ctx: Context, row: Row) -> list[Json]:
     model = str(row.private.get("model_uri", ""))
+    uploaded = row.observed.get("Uploaded", {})
+    if uploaded or ctx.workspace.artifacts.external(model):
+        return [
+            {"Name": uri.rpartition("/")[2], "Uri": uri, "Bytes": size}
+            for uri, size in uploaded.items()
+        ]
     found = []
     for name in ("model.tar.gz", "output.tar.gz"):
         uri = f"{model.rpartition('/')[0]}/{name}"

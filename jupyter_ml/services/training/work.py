@@ -9,25 +9,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ValidationException
+from jupyter_ml.core.externals import require_extra
 from jupyter_ml.core.inject import inject_dir
 from jupyter_ml.engine import machine
 from jupyter_ml.engine.instance_types import instance_type
 from jupyter_ml.engine.work import Work
 
 if TYPE_CHECKING:
+    from jupyter_ml.core.artifacts import Artifacts
     from jupyter_ml.core.workspace import Workspace
     from jupyter_ml.engine.instance_types import InstanceType
-    from jupyter_ml.services.training.plan import TrainingPlan
+    from jupyter_ml.services.training.plan import ChannelPlan, TrainingPlan
 
 Json = dict[str, Any]
 GRACE_S = 120
+_ARCHIVES = ("model.tar.gz", "output.tar.gz")
 # After the program has ended, the harness packs what it made.
 _PACKING_S = 60
 # What runs in a job's processes besides the user's program.
 _PRELOAD = (
     *("jupyter_ml.core.metrics", "jupyter_ml.core.values", "jupyter_ml.harness.archive"),
     *("jupyter_ml.harness.channels", "jupyter_ml.harness.child", "jupyter_ml.harness.bootstrap"),
-    *("jupyter_ml.harness.layout", "jupyter_ml.harness.model", "jupyter_ml.harness.requirements"),
+    *(
+        "jupyter_ml.harness.external",
+        "jupyter_ml.harness.layout",
+        "jupyter_ml.harness.model",
+        "jupyter_ml.harness.requirements",
+    ),
 )
 
 
@@ -70,10 +78,7 @@ def work_of(plan: TrainingPlan, arn: str, workspace: Workspace) -> Work:
         grace_s=GRACE_S + _PACKING_S,
         retries=plan.retries,
         files={"training.json": json.dumps(description)},
-        outputs=(
-            ("out/model.tar.gz", model_uri(workspace, plan)),
-            ("out/output.tar.gz", _output_uri(workspace, plan, "output.tar.gz")),
-        ),
+        outputs=() if _uploads(plan, workspace) else _outputs(plan, workspace),
         # Libraries read variables when they are imported: a job with its own is started anew.
         warm=not plan.environment,
         preload=_PRELOAD,
@@ -99,17 +104,10 @@ def _description(plan: TrainingPlan, arn: str, workspace: Workspace, size: Insta
         "source_uri": plan.source_uri or "",
         "hyperparameters": dict(plan.hyperparameters),
         "environment": dict(plan.environment),
-        "channels": [
-            {
-                "name": channel.name,
-                "uri": channel.uri,
-                "path": str(artifacts.resolve(channel.uri)),
-                "kind": channel.kind,
-                "sharded": channel.sharded,
-                "content_type": channel.content_type,
-            }
-            for channel in plan.channels
-        ],
+        "channels": [_channel(channel, artifacts) for channel in plan.channels],
+        "uploads": _uploads(plan, workspace),
+        # Where external buckets are, the job's own Python may have nothing that speaks to them.
+        "python": sys.executable,
         "buckets": str(artifacts.root),
         "metric_definitions": [
             {"Name": name, "Regex": regex} for name, regex in plan.metric_definitions
@@ -123,10 +121,46 @@ def _description(plan: TrainingPlan, arn: str, workspace: Workspace, size: Insta
     }
 
 
+def _channel(channel: ChannelPlan, artifacts: Artifacts) -> Json:
+    place = artifacts.external(channel.uri)
+    if place is not None:
+        require_extra(place)
+        if channel.kind != "S3Prefix":
+            raise ValidationException(
+                f"Channel {channel.name!r}: {channel.uri!r} is in an external bucket, of which "
+                f"only S3Prefix is read, not {channel.kind}."
+            )
+    return {
+        "name": channel.name,
+        "uri": channel.uri,
+        "path": "" if place else str(artifacts.resolve(channel.uri)),
+        "kind": channel.kind,
+        "sharded": channel.sharded,
+        "content_type": channel.content_type,
+        "external": place.to_json() if place else None,
+    }
+
+
+def _outputs(plan: TrainingPlan, workspace: Workspace) -> tuple[tuple[str, str], ...]:
+    return tuple((f"out/{name}", _output_uri(workspace, plan, name)) for name in _ARCHIVES)
+
+
+def _uploads(plan: TrainingPlan, workspace: Workspace) -> list[Json]:
+    """Return what the job itself brings to an external bucket; empty where outputs stay here."""
+    found = []
+    for path, uri in _outputs(plan, workspace):
+        place = workspace.artifacts.external(uri)
+        if place is not None:
+            require_extra(place)
+            found.append({"path": path, "uri": uri, "place": place.to_json()})
+    return found
+
+
 def _output_uri(workspace: Workspace, plan: TrainingPlan, name: str) -> str:
     base = plan.output_uri or workspace.artifacts.uri()
     uri = "/".join((base.rstrip("/"), plan.name, "output", name))
-    workspace.artifacts.resolve(uri)
+    if workspace.artifacts.external(uri) is None:
+        workspace.artifacts.resolve(uri)
     return uri
 
 
