@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from jupyter_ml.core.restore import Restored
     from jupyter_ml.core.runtime import Runtime
     from jupyter_ml.core.settings import Settings
 
@@ -113,6 +114,17 @@ class LocalClient:
         if ctx.wishes:
             self.attend()
         return response
+
+    def restore(self, backup: Path, *, keep_files: bool = False, force: bool = False) -> Restored:
+        """Make the workspace from a backup; see `jupyter_ml.core.restore.restore`."""
+        from jupyter_ml.core.restore import restore  # noqa: PLC0415
+
+        runtime = self.runtime
+        restored = restore(
+            runtime.workspace, backup, runtime.clock(), keep_files=keep_files, force=force
+        )
+        self.attend()  # what was under way then is told that it is over
+        return restored
 
     def attend(self) -> bool:
         """Make wishes work now; return whether that went through, or is left to a later pass."""

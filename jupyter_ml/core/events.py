@@ -128,15 +128,37 @@ class EventLog:
 
     def broken(self) -> int | None:
         """Return the number of the first event whose hash is not what it must be, if any."""
-        previous = _GENESIS
+        chain = Chain()
         query = sa.select(events).order_by(events.c.seq)
         for record in self._connection.execute(query).mappings():
-            values = dict(record)
-            seq = values.pop("seq")
-            if values["previous_hash"] != previous or values["hash"] != chained(values):
-                return int(seq)
-            previous = values["hash"]
-        return None
+            chain.add(dict(record))
+        return chain.broken
+
+
+class Chain:
+    """The events' hashes, checked one after the other.
+
+    Attributes
+    ----------
+    last
+        Hash of the newest event.
+    broken
+        Number of the first event that is not what it must be, `None` while all are.
+    """
+
+    def __init__(self) -> None:
+        self.last = _GENESIS
+        self.broken: int | None = None
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Check the next event, with all its columns."""
+        values = dict(record)
+        seq = values.pop("seq")
+        if self.broken is None and (
+            values["previous_hash"] != self.last or values["hash"] != chained(values)
+        ):
+            self.broken = int(seq)
+        self.last = values["hash"]
 
 
 def chained(record: Mapping[str, Any]) -> str:

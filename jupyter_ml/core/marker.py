@@ -1,13 +1,15 @@
 """What a workspace's folder knows of its store, so that neither is taken for another's.
 
 A file beside the store, written once. Without it, a deleted store would silently be made anew,
-and a database would answer for the files of another folder.
+and a database would answer for the files of another folder. Another one is there while a backup is
+restored.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 SQLITE_FILE = "jupyter_ml.db"
 _FILE = "workspace.json"
+_RESTORING = "restoring.json"
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,14 @@ class Marker:
 
     id: str
     store: str
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """The identity that a store gets when a backup has been restored into it whole."""
+
+    id: str
+    backup: str
 
 
 def read_marker(root: Path) -> Marker | None:
@@ -36,9 +47,38 @@ def read_marker(root: Path) -> Marker | None:
 
 def write_marker(root: Path, marker: Marker) -> None:
     """Have the folder know its store from now on."""
-    part = root / f".{_FILE}.{os.getpid()}.part"
-    part.write_text(json.dumps(asdict(marker)))
-    part.replace(root / _FILE)
+    _write(root / _FILE, asdict(marker))
+
+
+def read_restoration(root: Path) -> Restoration | None:
+    """Return what is restored into the folder and has not been finished, `None` for nothing."""
+    try:
+        return Restoration(**json.loads((root / _RESTORING).read_bytes()))
+    except FileNotFoundError:
+        return None
+
+
+def begin_restoration(root: Path, backup: Path) -> Restoration:
+    """Note that a backup is restored: nobody else uses the folder until that is done."""
+    restoration = Restoration(uuid.uuid4().hex, str(backup))
+    _write(root / _RESTORING, asdict(restoration))
+    return restoration
+
+
+def end_restoration(root: Path, marker: Marker | None) -> None:
+    """Note that it is done, and the store that the folder has now; `None` if it cannot be done."""
+    if marker is not None:
+        write_marker(root, marker)
+    (root / _RESTORING).unlink(missing_ok=True)
+
+
+def _write(path: Path, values: dict[str, str]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("w") as file:
+        json.dump(values, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def is_used(root: Path) -> bool:

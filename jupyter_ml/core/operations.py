@@ -81,7 +81,7 @@ def reader(handler: H) -> H:
 
 
 def sweeper(handler: H) -> H:
-    """Declare an operation that only reads the store but removes files.
+    """Declare an operation that only reads the store but removes or writes files.
 
     It may take long, so it holds no write transaction; it is logged when it has ended, unless
     its request has `DryRun`.

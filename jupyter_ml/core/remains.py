@@ -20,7 +20,7 @@ def what_is_left(root: Path) -> str:
     there = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return (
         f"Still in {root} are {there or 'no files of jobs'}. Get the store back with: "
-        "jupyter ml restore BACKUP. Or begin anew in another workspace."
+        "jupyter ml restore BACKUP --keep-files. Or begin anew in another workspace."
     )
 
 

@@ -10,7 +10,15 @@ from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.address import recall_password
 from jupyter_ml.core.artifacts import Artifacts
 from jupyter_ml.core.failures import StoreError
-from jupyter_ml.core.marker import SQLITE_FILE, Marker, read_marker, write_marker
+from jupyter_ml.core.marker import (
+    SQLITE_FILE,
+    Marker,
+    Restoration,
+    end_restoration,
+    read_marker,
+    read_restoration,
+    write_marker,
+)
 from jupyter_ml.core.postgresql import PostgresqlDatabase
 from jupyter_ml.core.remains import what_is_left
 from jupyter_ml.core.settings import Settings
@@ -64,14 +72,33 @@ class Workspace:
             Folder and database do not belong together, or cannot be used; says why.
         """
         self._made_root()
-        known = read_marker(self.root)
+        restored = read_restoration(self.root)
+        known = read_marker(self.root) if restored is None else None
         store = self._opened(known)
         try:
-            self._check_belonging(store, known)
+            if restored is not None:
+                self._finish_restoration(store, restored)
+            else:
+                self._check_belonging(store, known)
         except BaseException:
             store.close()
             raise
         return store
+
+    def open_anew(self) -> Store:
+        """Return the store whatever the folder knows of it, its tables made; for a restoration."""
+        self._made_root()
+        return self._opened(None)
+
+    def _finish_restoration(self, store: Store, restored: Restoration) -> None:
+        if store.identity() != restored.id:
+            msg = (
+                f"A backup is being restored into the workspace {self.root}. If that was "
+                f"interrupted, run it again: jupyter ml restore {restored.backup}"
+            )
+            raise StoreError(msg)
+        # All rows are there; whoever restored them was ended just before saying so.
+        end_restoration(self.root, Marker(restored.id, store.database.place))
 
     def _opened(self, known: Marker | None) -> Store:
         address = self.settings.database

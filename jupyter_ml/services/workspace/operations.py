@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml import __version__
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.attempts import QUEUED
+from jupyter_ml.core.backup import write_backup
 from jupyter_ml.core.operations import reader, sweeper
 from jupyter_ml.engine.machine import available_memory_mb
 from jupyter_ml.services.workspace import disk
@@ -154,3 +156,23 @@ def collect_garbage(ctx: Context, request: Json) -> Json:
     """Remove what has been kept long enough; the store is only read, files go."""
     days = request.get("OlderThanDays", ctx.settings.retention_days)
     return disk.collect(ctx, dry_run=request.get("DryRun", False), older_than_days=days)
+
+
+@sweeper
+def back_up_workspace(ctx: Context, request: Json) -> Json:
+    """Write a backup of the workspace, from one snapshot, while everything goes on."""
+    path = Path(request["Path"])
+    contents = write_backup(
+        ctx.connection, ctx.settings, path, ctx.now(), files=request.get("Files", False)
+    )
+    answer: Json = {
+        "Path": str(path),
+        "Bytes": path.stat().st_size,
+        "Resources": contents.rows["rows"],
+        "Events": contents.rows["events"],
+        "Files": contents.files,
+        "FileBytes": contents.bytes,
+    }
+    if contents.broken is not None:
+        answer["BrokenEvent"] = contents.broken
+    return answer

@@ -43,6 +43,8 @@ VERBS = (
     "env",
     "du",
     "gc",
+    "backup",
+    "restore",
     "tick",
     "help",
 )
