@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -196,11 +197,15 @@ def get_run(ctx: Context, request: Json) -> Json:
 
 @reader
 def get_run_metrics(ctx: Context, request: Json) -> Json:
-    """Read a run's metrics, thinned out to what a chart can show."""
+    """Read a run's metrics, all or a range of them, thinned out to what a chart can show."""
     series = run_series(ctx, find_run(ctx, request["RunName"]))
     names = request.get("Names")
     most = request.get("MaxPoints")
     chosen = [series[name] for name in sorted(series) if names is None or name in names]
+    if "From" in request or "To" in request:
+        axis = "times" if request.get("Axis") == "Time" else "steps"
+        low, high = request.get("From", -math.inf), request.get("To", math.inf)
+        chosen = [one.within(axis, low, high) for one in chosen]
     return {"Series": [(one.downsampled(most) if most else one).to_wire() for one in chosen]}
 
 

@@ -147,6 +147,13 @@ def test_metrics_are_read_by_name_and_thinned_out(house: Any) -> None:
     (thin,) = answer["Series"]
     assert len(thin["Values"]) <= 100
     assert 9.0 in thin["Values"]
+    zoomed = {"RunName": "cancer-1", "Names": ["wave"], "MaxPoints": 100, "From": 1200, "To": 1249}
+    (fine,) = house.call("GetRunMetrics", **zoomed)["Series"]
+    assert (fine["Steps"], fine["Values"]) == (list(range(1199, 1251)), values[1199:1251])
+    later = {**zoomed, "Axis": "Time", "From": whole["wave"]["Times"][4000], "To": 2.0**60}
+    (late,) = house.call("GetRunMetrics", **later)["Series"]
+    assert late["Steps"][-1] == 4999
+    assert late["Steps"][0] <= 4000
 
 
 def test_a_metric_that_is_never_a_number_has_no_last_value(house: Any) -> None:
