@@ -68,37 +68,37 @@ export function extent(curves: Curve[], axis: 'xs' | 'ys'): [number, number] | u
  * as a short one and no spike is lost.
  */
 export function decimate(curve: Curve, columns: number): Curve {
-  const size = curve.xs.length;
-  if (size <= columns * 4) {
+  if (curve.xs.length <= columns * 4) {
     return curve;
   }
-  const xs: number[] = [];
-  const ys: number[] = [];
-  const bucket = size / columns;
-  for (let column = 0; column < columns; column += 1) {
-    const from = Math.floor(column * bucket);
-    const to = Math.min(size, Math.floor((column + 1) * bucket));
-    for (const index of landmarks(curve.ys, from, to)) {
-      xs.push(curve.xs[index] ?? NaN);
-      ys.push(curve.ys[index] ?? NaN);
-    }
-  }
-  return { ...curve, xs, ys };
+  const kept = decimated(curve.ys, columns);
+  return { ...curve, xs: taken(curve.xs, kept), ys: taken(curve.ys, kept) };
+}
+
+/** The indices of what `decimate` keeps, ascending. */
+export function decimated(ys: number[], columns: number): number[] {
+  const bucket = ys.length / columns;
+  return Array.from({ length: columns }, (_, column) =>
+    landmarks(ys, Math.floor(column * bucket), Math.floor((column + 1) * bucket))
+  ).flat();
+}
+
+export function taken(values: number[], indices: number[]): number[] {
+  return indices.map(index => values[index] ?? NaN);
 }
 
 function landmarks(ys: number[], from: number, to: number): number[] {
-  let low = from;
-  let high = from;
+  let low = -1;
+  let high = -1;
   for (let index = from; index < to; index += 1) {
     const value = ys[index] ?? NaN;
-    if (value < (ys[low] ?? NaN)) {
-      low = index;
-    }
-    if (value > (ys[high] ?? NaN)) {
-      high = index;
+    if (!Number.isNaN(value)) {
+      low = low < 0 || value < (ys[low] ?? NaN) ? index : low;
+      high = high < 0 || value > (ys[high] ?? NaN) ? index : high;
     }
   }
-  return [...new Set([from, low, high, to - 1])].sort((a, b) => a - b);
+  const known = [from, low, high, to - 1].filter(index => index >= from);
+  return [...new Set(known)].sort((a, b) => a - b);
 }
 
 /** Exponential moving average without the bias towards the first value; `weight` in [0, 1). */

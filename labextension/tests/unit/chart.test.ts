@@ -24,6 +24,14 @@ test('a long series is thinned without losing its spike', () => {
   expect(thin.xs.at(-1)).toBe(99_999);
 });
 
+test('a spike behind a value that is none is not lost', () => {
+  const xs = Array.from({ length: 4000 }, (_, index) => index);
+  const ys = xs.map(x => (x % 10 === 0 ? NaN : x === 1234 ? 50 : x === 2345 ? -50 : 1));
+  const thin = decimate({ name: 'a', xs, ys, color: 0 }, 400);
+  expect(thin.ys).toContain(50);
+  expect(thin.ys).toContain(-50);
+});
+
 test('smoothing keeps a constant and does not lean on the first value', () => {
   smooth([3, 3, 3], 0.9).forEach(value => expect(value).toBeCloseTo(3));
   expect(smooth([1, 2], 0)).toEqual([1, 2]);

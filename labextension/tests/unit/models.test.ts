@@ -44,6 +44,34 @@ test('new points are appended to the series they belong to', () => {
   expect(next.inputs).toHaveLength(3);
 });
 
+test('a run that logs for days keeps its ends and peaks, and no more points than a chart needs', () => {
+  let state = foldJob(undefined, JOB_UPDATE);
+  for (let round = 0; round < 40; round += 1) {
+    const Steps = Array.from({ length: 2000 }, (_, index) => round * 2000 + index);
+    state = foldJob(state, {
+      Cursor: String(round),
+      Reset: false,
+      Ended: false,
+      Series: [
+        {
+          Name: 'long',
+          Steps,
+          Times: Steps,
+          Values: Steps.map(step => (step === 4321 ? 50 : step === 64_000 ? NaN : step % 7))
+        }
+      ]
+    });
+  }
+  const long = state.series.get('long');
+  expect(long?.Values.length).toBeLessThanOrEqual(16_000);
+  expect(long?.Steps).toHaveLength(long?.Values.length ?? 0);
+  expect([long?.Steps[0], long?.Steps.at(-1)]).toEqual([0, 79_999]);
+  expect(long?.Values[long.Steps.indexOf(4321)]).toBe(50);
+  expect(
+    long?.Steps.every((step, index) => index === 0 || step > (long.Steps[index - 1] ?? 0))
+  ).toBe(true);
+});
+
 test('splits of one measure share a chart', () => {
   const groups = groupSeries([
     series('train:auc', 2, 0, 1, 0),

@@ -14,6 +14,7 @@ import type {
   WireSeries
 } from '../../core/types';
 import type { Curve } from '../../ui';
+import { decimated, taken } from '../../ui/chartScale';
 
 export interface JobsState {
   /** Newest first. */
@@ -72,6 +73,7 @@ export interface JobState {
 }
 
 const SAMPLES_KEPT = 3600;
+const POINTS_KEPT = 16_000;
 
 export function foldJob(state: JobState | undefined, update: JobUpdate): JobState {
   return {
@@ -97,14 +99,31 @@ function foldSeries(
   const merged = new Map(held);
   for (const more of added) {
     const before = merged.get(more.Name);
-    merged.set(more.Name, {
-      Name: more.Name,
-      Steps: [...(before?.Steps ?? []), ...more.Steps],
-      Times: [...(before?.Times ?? []), ...more.Times],
-      Values: [...(before?.Values ?? []), ...more.Values.map(value => value ?? NaN)]
-    });
+    merged.set(
+      more.Name,
+      bounded({
+        Name: more.Name,
+        Steps: (before?.Steps ?? []).concat(more.Steps),
+        Times: (before?.Times ?? []).concat(more.Times),
+        Values: (before?.Values ?? []).concat(more.Values.map(value => value ?? NaN))
+      })
+    );
   }
   return merged;
+}
+
+/** A run that logs for days grows here no further: it keeps its ends and peaks. */
+function bounded(series: Series): Series {
+  if (series.Values.length <= POINTS_KEPT) {
+    return series;
+  }
+  const kept = decimated(series.Values, POINTS_KEPT / 8);
+  return {
+    Name: series.Name,
+    Steps: taken(series.Steps, kept),
+    Times: taken(series.Times, kept),
+    Values: taken(series.Values, kept)
+  };
 }
 
 function foldResources(
