@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from load import Figures, closed_loop, open_loop
 from measure import cpu_seconds, memory_mb, publish, table
+from serving_bodies import bodies
 from serving_contestants import MODELS, PEERS, PEERS_BY_NAME, NoModel, Ours, ask
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ OPEN_LOOP = (
     "request was due. In brackets the share that failed or was never answered."
 )
 
+BODIES = (
+    "Rows of one request, over one connection, from a Python client: milliseconds for the request "
+    "and, in brackets, microseconds for each of its rows."
+)
+
 
 @dataclass
 class Results:
@@ -45,6 +51,7 @@ class Results:
     cold_s: list[float] = field(default_factory=list)
     note: str = ""
     problem: str = ""
+    bodies: str = ""
 
     def per_second(self, connections: int) -> float:
         """Return the median of answers a second."""
@@ -85,6 +92,8 @@ def run(contestant: Any, model: str, results: Results, options: argparse.Namespa
         for rate in options.rates:
             figures = open_loop(server.request, rate, options.seconds)
             results.open.setdefault(rate, []).append(figures)
+        if contestant.name == OURS:
+            results.bodies = bodies(server.request, np.asarray(rows))
         results.memory_mb.append(memory_mb(server.process))
 
 
@@ -134,6 +143,8 @@ def report(model: str, everybody: dict[str, Results], options: argparse.Namespac
             f"At 64 connections our endpoint answers {share:.0%} of what the same server answers "
             "without a model."
         )
+    if done.get(OURS):
+        parts += [BODIES, done[OURS].bodies]
     parts += [f"{name}: {one.note}" for name, one in done.items() if one.note]
     parts += [
         f"{name} could not run: {one.problem}" for name, one in everybody.items() if one.problem

@@ -20,7 +20,7 @@ class Api(litserve.LitAPI):
         """Load the model."""
         self._predict = predictor()
 
-    def decode_request(self, request: Any) -> Any:
+    def decode_request(self, request) -> Any:  # noqa: ANN001  (LitServe takes a type for a form)
         """Return the rows of a request."""
         return np.asarray(request["instances"])
 

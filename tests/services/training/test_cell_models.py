@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from jupyter_ml.core import values
 from jupyter_ml.harness.archive import unpack
@@ -20,8 +21,6 @@ from jupyter_ml.toolkit.tables import request_body
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from jupyter_ml.serving.inference import Reply
     from tests.services.training.conftest import HarnessRun
@@ -67,6 +66,22 @@ model = make_pipeline(
     LogisticRegression(),
 ).fit(train[["a", "b"]], train["y"])
 print("EXPECTED", list(map(int, model.predict(train[["a", "b"]]))))
+"""
+NETWORK = """
+import torch
+
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU())
+
+    def forward(self, rows):
+        return self.layers(rows).sum(dim=1)
+
+torch.manual_seed(0)
+model = KIND
+rows = torch.as_tensor(train[["a", "b"]].to_numpy(), dtype=torch.float32)
+print("EXPECTED", model(rows).tolist())
 """
 
 
@@ -115,6 +130,13 @@ def test_a_pipeline_with_functions_of_the_cell_is_served(harness: HarnessRun) ->
     expected = told(trained(harness, HELPERS, train=FRAME, shift=0.5))
     (reply,) = served(harness, FRAME[["a", "b"]].to_dict("records"))
     assert json.loads(reply.body) == {"predictions": expected}
+
+
+@pytest.mark.parametrize("kind", ["Network()", "torch.nn.Sequential(torch.nn.Linear(2, 3))"])
+def test_a_network_of_torch_is_served(harness: HarnessRun, kind: str) -> None:
+    expected = told(trained(harness, NETWORK.replace("KIND", kind), train=FRAME))
+    (reply,) = served(harness, FRAME[["a", "b"]].to_numpy().tolist())
+    assert np.allclose(json.loads(reply.body)["predictions"], expected)
 
 
 def test_a_model_whose_class_the_notebook_sent_is_served(
