@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 1 if it failed, 2 if it was used wrongly, 130 if it was interrupted.
+        Exit status: 0, 1 if it failed or found something wrong, 2 if it was used wrongly, 130 if it
+        was interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words == ["--version"]:
@@ -59,7 +60,7 @@ def _print(result: object) -> int:
     if result is not None:
         sys.stdout.write(f"{_text(result)}\n")
         sys.stdout.flush()
-    return 0
+    return int(getattr(result, "exit_status", 0))
 
 
 def _text(result: object) -> str:

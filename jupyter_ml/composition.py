@@ -6,6 +6,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
+from jupyter_ml.core.heads import note_head
 from jupyter_ml.core.runtime import Runtime
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.engine.local import LocalEngine
@@ -42,6 +43,7 @@ def attend(runtime: Runtime, linger_s: float = 0) -> None:
     """Make wishes work now, and have what is due later attended to; see `tick`."""
     tick(runtime, linger_s=linger_s)
     ensure_timekeeper(runtime, background_command(runtime.workspace.settings, "timekeeper"))
+    note_head(runtime)
 
 
 def background_command(settings: Settings, what: str) -> list[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 API_CALL = "AwsApiCall"
 SERVICE_EVENT = "AwsServiceEvent"
 REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
-_GENESIS = "0" * 64
+GENESIS = "0" * 64
 _PAIRS = ({"Name", "Value"}, {"Key", "Value"})
 _LONGEST = 2048
 
@@ -44,7 +44,19 @@ class Event:
     error_code: str | None
 
 
+@dataclass(frozen=True)
+class Record(Event):
+    """A fact of the log with all that was recorded of it."""
+
+    event_id: str
+    source: str
+    request: Any
+    response: Any
+    hash: str
+
+
 _COLUMNS = [events.c[name] for name in Event.__dataclass_fields__]
+_RECORD_COLUMNS = [events.c[name] for name in Record.__dataclass_fields__]
 _LAST = sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
 
 
@@ -91,7 +103,7 @@ class EventLog:
         values = {"event_id": str(uuid.uuid4()), "detail": {}, **record}
         for member in ("request", "response", "detail"):
             values[member] = redact(values.get(member))
-        values["previous_hash"] = last.hash if last else _GENESIS
+        values["previous_hash"] = last.hash if last else GENESIS
         values["hash"] = chained(values)
         # Counted here: a sequence of the database would leave gaps where a change is taken back.
         values["seq"] = last.seq + 1 if last else 1
@@ -108,6 +120,38 @@ class EventLog:
             where.append(events.c.kind == kind)
         query = sa.select(*_COLUMNS).where(*where).order_by(events.c.seq).limit(limit)
         return [Event(*values) for values in self._connection.execute(query)]
+
+    def lookup(
+        self,
+        wanted: Iterable[tuple[str, str]] = (),
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        beyond: int | None = None,
+        ascending: bool = False,
+        limit: int = 500,
+    ) -> list[Record]:
+        """Return records, newest first or `ascending`.
+
+        Parameters
+        ----------
+        wanted
+            Columns and the values that they must have.
+        since, until
+            Epoch seconds, both included.
+        beyond
+            Number of the event that a page before this one ended with.
+        """
+        where = [events.c[column] == value for column, value in wanted]
+        if since is not None:
+            where.append(events.c.time >= since)
+        if until is not None:
+            where.append(events.c.time <= until)
+        if beyond is not None:
+            where.append(events.c.seq > beyond if ascending else events.c.seq < beyond)
+        order = events.c.seq if ascending else events.c.seq.desc()
+        query = sa.select(*_RECORD_COLUMNS).where(*where).order_by(order).limit(limit)
+        return [Record(*values) for values in self._connection.execute(query)]
 
     def have(self, wanted: Iterable[tuple[int, str, str | None]]) -> bool:
         """Return whether any event is after the number, and of the name and kind, of a triple."""
@@ -126,14 +170,6 @@ class EventLog:
         """Return the number of the newest event, 0 in an empty log."""
         return self._connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
 
-    def broken(self) -> int | None:
-        """Return the number of the first event whose hash is not what it must be, if any."""
-        chain = Chain()
-        query = sa.select(events).order_by(events.c.seq)
-        for record in self._connection.execute(query).mappings():
-            chain.add(dict(record))
-        return chain.broken
-
 
 class Chain:
     """The events' hashes, checked one after the other.
@@ -147,7 +183,7 @@ class Chain:
     """
 
     def __init__(self) -> None:
-        self.last = _GENESIS
+        self.last = GENESIS
         self.broken: int | None = None
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -164,5 +200,9 @@ class Chain:
 def chained(record: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a record that names its predecessor's, in hex."""
     hashed = {key: value for key, value in record.items() if key != "hash" and value is not None}
-    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), default=str)
+    return digest(json.dumps(hashed, sort_keys=True, separators=(",", ":"), default=str))
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from jupyter_ml.server.backend import Backend
 
 AUTH_RESOURCE = "jupyter_ml"
-_READS = ("Describe", "List", "Get", "Watch", "Search", "Compare", "BatchDescribe", "BatchGet")
+_READS = (
+    *("Describe", "List", "Get", "Watch", "Search", "Compare", "Lookup", "Verify"),
+    *("BatchDescribe", "BatchGet"),
+)
 
 
 class MLHandler(APIHandler):

@@ -22,6 +22,7 @@ SERVICES = (
     "jupyter_ml.services.training",
     "jupyter_ml.services.endpoints",
     "jupyter_ml.services.experiments",
+    "jupyter_ml.services.audit",
 )
 
 

@@ -16,7 +16,7 @@ from jupyter_process import TOKEN, environment, start
 
 from jupyter_ml.client import connect
 from jupyter_ml.client_http import HttpClient
-from jupyter_ml.core.events import EventLog
+from jupyter_ml.core.chain import verify
 from jupyter_ml.core.settings import Settings
 from jupyter_ml.core.workspace import Workspace
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 def broken(workspace: Path) -> int | None:
     """Return the first event whose hash is not what it must be."""
     with Workspace.open(Settings(workspace=workspace)).store.read() as connection:
-        return EventLog(connection).broken()
+        return next((flaw.seq for flaw in verify(connection).flaws), None)
 
 
 def test_a_change_from_every_surface_is_on_record(

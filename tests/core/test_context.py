@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_ml.contract import errors
+from jupyter_ml.core import chain
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.events import REDACTED, EventLog, redact
+from jupyter_ml.core.events import REDACTED, redact
 from jupyter_ml.core.runtime import Principal
 
 if TYPE_CHECKING:
@@ -155,9 +156,9 @@ def test_a_changed_event_is_found(runtime: Runtime, call: Call) -> None:
     for number in range(4):
         call("CreateExperiment", ExperimentName=f"e{number}")
     with runtime.workspace.store.write() as connection:
-        assert EventLog(connection).broken() is None
+        assert chain.verify(connection).flaws == []
         connection.exec_driver_sql("UPDATE events SET principal = 'eve' WHERE seq = 3")
-        assert EventLog(connection).broken() == 3
+        assert [flaw.seq for flaw in chain.verify(connection).flaws] == [3]
 
 
 def test_a_request_with_a_token_is_done_once_and_answered_twice(call: Call) -> None:
@@ -219,5 +220,5 @@ def test_callers_at_once_are_given_a_name_and_a_token_once(runtime: Runtime, cal
     assert sorted(how for _, how in outcomes) == ["lost"] * (tries - 1) + ["won"]
     with Context(runtime, Principal("ada", "test")).reading() as ctx:
         seqs = [event.seq for event in ctx.events_since(0)]
-        assert EventLog(ctx.connection).broken() is None
+        assert chain.verify(ctx.connection).flaws == []
     assert seqs == list(range(1, len(seqs) + 1)), "refused changes leave no gap"

@@ -45,6 +45,7 @@ VERBS = (
     "gc",
     "backup",
     "restore",
+    "audit",
     "tick",
     "help",
 )

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Text:
-    """Plain text, shown as it is."""
+    """Plain text, shown as it is; a terminal ends with `exit_status` after it."""
 
     text: str
+    exit_status: int = 0
 
     def __repr__(self) -> str:
         return self.text.rstrip("\n")
@@ -36,11 +37,14 @@ class Table:
         One sequence of cells per row, as many as there are headings.
     note
         A sentence below the table.
+    exit_status
+        What a terminal ends with after it.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    exit_status: int = 0
 
     def __repr__(self) -> str:
         if not self.rows:
