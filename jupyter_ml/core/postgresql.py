@@ -106,6 +106,11 @@ class PostgresqlDatabase:
         """Begin a transaction; one that writes waits for all others that do."""
         connection.exec_driver_sql(_BEGIN_WRITE if writes else _BEGIN_READ)
 
+    def version(self, connection: sa.Connection) -> int:
+        """Return the schema of the tables; asked in every transaction."""
+        query = "SELECT version FROM schema_version"
+        return int(connection.exec_driver_sql(query).scalar_one())
+
     def explain(self, error: sa.exc.DBAPIError, *, committing: bool) -> Exception | None:
         """Return what an error of the database means to a user; `None` for a bug of ours."""
         state = getattr(error.orig, "sqlstate", None) or ""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_VERSION = "SELECT version FROM schema_version"
-
 
 class Database(Protocol):
     """What differs between the databases that a store can be in."""
@@ -42,6 +40,9 @@ class Database(Protocol):
 
     def begin(self, connection: sa.Connection, *, writes: bool) -> None:
         """Begin a transaction; one that writes waits for all others that do."""
+
+    def version(self, connection: sa.Connection) -> int:
+        """Return the schema of the tables; asked in every transaction."""
 
     def explain(self, error: sa.exc.DBAPIError, *, committing: bool) -> Exception | None:
         """Return what an error of the database means to a user; `None` for a bug of ours."""
@@ -141,7 +142,7 @@ class Store:
         try:
             with self._begun(writes=writes) as connection:
                 if not of_any_schema:
-                    self._check(int(connection.exec_driver_sql(_VERSION).scalar_one()))
+                    self._check(self.database.version(connection))
                 yield connection
                 committing = True
                 connection.commit()

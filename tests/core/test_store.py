@@ -308,8 +308,8 @@ def test_a_store_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
         Workspace(settings).store  # noqa: B018
 
 
-def test_tables_that_were_dropped_are_missed(own_database: Settings) -> None:
-    store = Workspace(own_database).store
+def test_tables_that_were_dropped_are_missed(settings: Settings) -> None:
+    store = Workspace(settings).store
     with store.write() as connection:
         metadata.drop_all(connection)
         connection.exec_driver_sql("DROP TABLE schema_version")
@@ -317,7 +317,7 @@ def test_tables_that_were_dropped_are_missed(own_database: Settings) -> None:
         keys(store)
     store.close()
     with pytest.raises(StoreLostError, match=r"is empty.*restore"):
-        Workspace(own_database).store  # noqa: B018
+        Workspace(settings).store  # noqa: B018
 
 
 @pytest.fixture
