@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_ml.contract.errors import MLError
 from jupyter_ml.engine.awaiting import Awaited
+from jupyter_ml.engine.durable import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +182,7 @@ class _Waiter:
         from jupyter_ml.background import is_retention_due  # noqa: PLC0415  (it starts processes)
 
         directory = self._newest()
-        if directory is not None and directory not in self._noted:
+        if directory is not None and directory not in self._noted and self._is_ours(directory):
             self._follow(directory)
             if self._awaited is not None and self._awaited.wait(seconds):
                 self._noted.add(directory)
@@ -206,6 +207,12 @@ class _Waiter:
         self.leave()
         with contextlib.suppress(OSError):  # it was removed, or the disk is full: poll instead
             self._awaited = Awaited(directory)
+
+    def _is_ours(self, directory: str) -> bool:
+        """Return whether its end is for this machine to take note of."""
+        machine = self._client.settings.machine
+        spec = read_json(f"{directory}/work.json") if machine else {}
+        return not machine or (spec or {}).get("host") == machine
 
     def _newest(self) -> str | None:
         with contextlib.suppress(OSError):

@@ -53,9 +53,9 @@ def keep_time(runtime: Runtime) -> None:
                 while (left := due_at - runtime.clock()) > 0:
                     time.sleep(min(left, LONGEST_SLEEP_S))
                 tick(runtime)
-            except StoreUnavailable:
+            except StoreUnavailable as error:
                 # A database that is away for a while still has what is due, and nobody else asks.
-                log.warning("the store does not answer; it will be tried again", exc_info=True)
+                log.warning("%s It will be tried again.", error)
                 time.sleep(LONGEST_SLEEP_S)
 
 

@@ -213,6 +213,7 @@ class LocalEngine:
             "kind": ref.kind,
             "key": ref.key,
             "number": ref.number,
+            "host": ref.host,
             "token": ref.token,
             "work": {**work.to_json(), "files": {}},
             "gpu_ids": list(gpu_ids),

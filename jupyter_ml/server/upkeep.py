@@ -11,6 +11,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from jupyter_ml.contract.errors import ServiceUnavailable
 from jupyter_ml.core.marker import is_used
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Upkeep:
                 # A workspace that nobody has used yet must not be made by looking at it.
                 if is_used(self._backend.settings.workspace):
                     await self._look_after()
+            except ServiceUnavailable as error:
+                log.warning("%s It will be tried again.", error)
             except Exception:
                 log.exception("looking after the workspace failed; it will be tried again")
             await asyncio.sleep(self._live_s if self.is_busy else self._quiet_s)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_ml.client import LocalClient
+from jupyter_ml.composition import compose
 from jupyter_ml.core.attempts import AttemptRef
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal, Runtime
@@ -208,3 +210,22 @@ def test_an_endpoint_of_another_machine_is_not_looked_for_here(machine: Any) -> 
     assert find_target(Context(one, ADA), "e").address == ("127.0.0.1", 9)
     with pytest.raises(ServiceUnavailable, match=r"runs on the machine 'one'.*this is 'two'"):
         find_target(Context(two, ADA), "e")
+
+
+def test_who_waits_for_another_machines_work_leaves_its_end_to_that_machine(
+    tmp_path: Path, new_postgresql: Callable[[], str]
+) -> None:
+    here = fresh_settings(tmp_path, database=new_postgresql(), host="one")
+    runtime = compose(here)
+    with Context(runtime, ADA).writing() as ctx:
+        ctx.submit(ctx.add("Experiment", "a", request={}), Work(argv=("/bin/sleep", "0.5")))
+    tick(runtime)
+    directory = runtime.workspace.work_dir("Experiment", "a", 1)
+    elsewhere = LocalClient(replace(here, host="two"))
+    with elsewhere.waiting("Experiment", "a") as pause:
+        eventually(lambda: pause(0.1) or (directory / "verdict.json").exists(), 30)
+    assert not (directory / "awaited").exists()
+    with LocalClient(here).waiting("Experiment", "a") as pause:
+        eventually(lambda: pause(0.1) or not attempt(runtime, "a").is_live, 30)
+    elsewhere.runtime.workspace.store.close()
+    runtime.workspace.store.close()

@@ -64,7 +64,7 @@ def test_work_that_ends_while_the_database_is_away_is_taken_in_when_it_is_back(
     (attempt,) = (runtime.workspace.root / "work" / "Experiment" / "a").iterdir()
     eventually((attempt / "verdict.json").exists, 30)
     log = runtime.workspace.root / "background.log"
-    eventually(lambda: "it will be tried again" in log.read_text(), 60)
+    eventually(lambda: "It will be tried again" in log.read_text(), 60)
     server.start()
     # The supervisor's tick found no database; the timekeeper has waited for it.
     eventually(lambda: states(runtime) == ["Ended"], 60)

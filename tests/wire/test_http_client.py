@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyter_process import TOKEN, environment, start
+from training_code import source_archive
 
+import jupyter_ml as ml
 from jupyter_ml.client import connect, paginate
 from jupyter_ml.client_http import HttpClient
 from jupyter_ml.contract.errors import (
+    MLError,
     NotImplementedException,
     ResourceNotFound,
     ServiceError,
@@ -158,3 +161,30 @@ def test_the_server_says_when_it_starts_and_stops_cleanly(tmp_path: Path) -> Non
     assert "Traceback" not in server.log
     assert "never awaited" not in server.log
     assert "was destroyed" not in server.log
+
+
+def test_the_toolkit_works_with_the_workspace_behind_a_server(
+    jupyter: JupyterProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_ML_URL", jupyter.url)
+    monkeypatch.setenv("JUPYTER_ML_TOKEN", TOKEN)
+    monkeypatch.setenv("JUPYTER_ML_WORKSPACE", str(tmp_path / "own"))
+    source = source_archive(tmp_path / "sourcedir.tar.gz", train="print('hello from afar')")
+    request = {
+        "TrainingJobName": "shared",
+        "HyperParameters": {
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": f"file://{source}",
+        },
+    }
+    connect().call("CreateTrainingJob", request)
+    job = ml.job("shared").wait()
+    assert job.status == "Completed"
+    assert "hello from afar" in str(job.logs())
+    assert "shared" in str(ml.jobs())
+    assert str(jupyter.home / "workspace") in str(ml.status())
+    script = tmp_path / "train.py"
+    script.write_text("print(1)")
+    with pytest.raises(MLError, match="behind a server"):
+        ml.train(script, name="here")
+    assert not (tmp_path / "own").exists()

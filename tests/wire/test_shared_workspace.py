@@ -14,7 +14,7 @@ from training_code import source_archive
 
 from jupyter_ml.client import LocalClient
 from jupyter_ml.client_http import HttpClient
-from jupyter_ml.contract.errors import ValidationException
+from jupyter_ml.contract.errors import ServiceUnavailable, ValidationException
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.events import EventLog
 from jupyter_ml.core.runtime import Principal
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KERNEL = """
 import json, sys
 from jupyter_ml.client import connect
-from jupyter_ml.contract.errors import ValidationException
+from jupyter_ml.contract.errors import ServiceUnavailable, ValidationException
 client = connect()
 won = 0
 for request in json.loads(sys.argv[1]):
@@ -145,3 +145,18 @@ def _ended(client: Client) -> set[str]:
     """Return the names of the jobs that are completed."""
     answer = client.call("ListTrainingJobs", {"MaxResults": 100, "StatusEquals": "Completed"})
     return {job["TrainingJobName"] for job in answer["TrainingJobSummaries"]}
+
+
+def test_a_server_whose_database_is_away_says_so_to_its_clients(tmp_path: Path) -> None:
+    nowhere = f"postgresql://ann:hunter2@/ml?host={tmp_path}"
+    server = start(tmp_path / "home", JUPYTER_ML_DATABASE=nowhere)
+    try:
+        with pytest.raises(
+            ServiceUnavailable, match=r"does not answer.*JUPYTER_ML_DATABASE"
+        ) as away:
+            HttpClient(server.url, TOKEN).call("ListTrainingJobs")
+        assert "hunter2" not in str(away.value)
+    finally:
+        server.stop()
+    assert "Traceback" not in server.log
+    assert "hunter2" not in server.log
