@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LOOK_UP = Path(__file__).parent / "look-up"
 PACKAGE = Path(jupyter_ml.__file__).parent
 NOTE = "<!-- Written by docs/generate.py; change the code and run `make docs`. -->"
+# What works for all kinds of resources is no service's: the modules, and the names of their pages.
+MECHANISM = {"jupyter_ml.core.tagging": "tags", "jupyter_ml.core.searching": "search"}
 DERIVED = {
     "Describe": "Describes one {noun}.",
     "List": "Lists {noun}s, in pages.",
@@ -77,9 +79,9 @@ table. A member that only a newer botocore knows is rejected until it has been c
 
 def room_page(room: str, names: Iterable[str]) -> str:
     """Return the operations of one service with what becomes of their members."""
-    about = (
-        _docstring(importlib.import_module(f"jupyter_ml.services.{room}")) if room != "tags" else ""
-    )
+    homes = {name: module for module, name in MECHANISM.items()}
+    home = homes.get(room, f"jupyter_ml.services.{room}")
+    about = _docstring(importlib.import_module(home))
     return f"# Operations of {room}\n\n{about}\n\n" + "\n\n".join(map(_operation, names))
 
 
@@ -212,7 +214,7 @@ workspace's folder: `{{"ml.mine": {{"cpus": 3, "memory_gb": 12, "gpus": 0}}}}`.
 def _rooms() -> dict[str, list[str]]:
     """Return the operations of each service, in the order of the services."""
     found: dict[str, list[str]] = {name.rpartition(".")[2]: [] for name in SERVICES}
-    found["tags"] = []
+    found.update((name, []) for name in MECHANISM.values())
     for name in sorted({*registry().operations, *data_plane()}):
         found[_room(name)].append(name)
     return {room: names for room, names in found.items() if names}
@@ -224,7 +226,7 @@ def _room(name: str) -> str:
         return module[2]
     resource = _resource(name)
     if resource is None:
-        return "tags"
+        return MECHANISM[_handler(name).__module__]
     return next(
         service.rpartition(".")[2]
         for service in SERVICES

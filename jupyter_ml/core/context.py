@@ -15,6 +15,7 @@ from jupyter_ml.contract import errors, model
 from jupyter_ml.contract.members import check_members
 from jupyter_ml.contract.projection import project
 from jupyter_ml.contract.validator import validate
+from jupyter_ml.core import tagging
 from jupyter_ml.core.attempts import Attempt, AttemptRef, Attempts
 from jupyter_ml.core.events import API_CALL, SERVICE_EVENT, Event, EventLog
 from jupyter_ml.core.idempotency import Tokens
@@ -224,7 +225,7 @@ class Context:
                 "private": private or {},
             }
         )
-        rows.tag(row.arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
+        rows.tag(row.arn, tagging.given(request))
         return row
 
     def add_all(self, kind: str, resources: Mapping[str, tuple[Json, Json, Json]]) -> None:

@@ -62,14 +62,14 @@ def list_rows(ctx: Context, resource: Resource, request: Json) -> Json:
     column, descending = _order(resource, request)
     where = [rows.c.kind == resource.kind, *_conditions(resource, request)]
     if token := request.get("NextToken"):
-        where.append(_after(column, descending, token))
+        where.append(after_token(column, token, descending=descending))
     size = request.get("MaxResults", DEFAULT_PAGE)
     order = [column.desc(), rows.c.id.desc()] if descending else [column, rows.c.id]
     found = ctx.select(*where, order=order, limit=size + 1)
     page = found[:size]
     answer: Json = {_items(f"List{resource.kind}s"): [resource.view(ctx, row) for row in page]}
     if len(found) > size:
-        answer["NextToken"] = _token(column, page[-1])
+        answer["NextToken"] = token_of(column, page[-1])
     return answer
 
 
@@ -107,17 +107,41 @@ def _items(operation: str) -> str:
     return next(name for name, member in members.items() if member.type == "list")
 
 
-def _token(column: sa.Column[Any], row: Row) -> str:
-    values = {"key": row.key, "created_at": row.created_at, "modified_at": row.modified_at}
-    mark = [column.name, values.get(column.name, row.status), row.id]
+def token_of(column: sa.Column[Any], row: Row) -> str:
+    """Return the token of the page that begins behind a row, in the order of a column."""
+    mark = [column.name, getattr(row, column.name), row.id]
+    return encoded(mark)
+
+
+def encoded(mark: list[Any]) -> str:
+    """Return a place in a list as a token."""
     return base64.urlsafe_b64encode(json.dumps(mark).encode()).decode()
 
 
-def _after(column: sa.Column[Any], descending: bool, token: str) -> sa.ColumnElement[bool]:  # noqa: FBT001
+def decoded(token: str) -> Any:
+    """Return the place that a token stands for; `None` for what is no token."""
     try:
-        mark = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error):
-        mark = None
+        return json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, binascii.Error, RecursionError):
+        return None
+
+
+def foreign(token: str) -> ValidationException:
+    """Return the error for a token that was not given by the list that gets it."""
+    return ValidationException(
+        f"NextToken {token!r} is not one that this list gave; start again without it."
+    )
+
+
+def after_token(column: sa.Column[Any], token: str, *, descending: bool) -> sa.ColumnElement[bool]:
+    """Return the condition for rows behind a token's place.
+
+    Raises
+    ------
+    ValidationException
+        The token is of another list or order.
+    """
+    mark = decoded(token)
     is_text = isinstance(column.type, sa.Text)
     match mark:
         case [column.name, str() as value, int() as identity] if is_text:
@@ -125,8 +149,7 @@ def _after(column: sa.Column[Any], descending: bool, token: str) -> sa.ColumnEle
         case [column.name, float() | int() as value, int() as identity] if not is_text:
             pass
         case _:
-            msg = f"NextToken {token!r} is not one that this list gave; start again without it."
-            raise ValidationException(msg)
+            raise foreign(token)
     here = sa.tuple_(sa.literal(value), sa.literal(identity))
     there = sa.tuple_(column, rows.c.id)
     return there < here if descending else there > here

@@ -10,7 +10,7 @@ from jupyter_ml.contract import errors, model
 from jupyter_ml.core.listing import list_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -44,6 +44,13 @@ class Resource:
         What a description says beyond request and observation: ``describe(ctx, row) -> dict``.
     filters
         Further members of the List request: each maps a value to a condition on `tables.rows`.
+    searched
+        What a search's record has and a description lacks: each member's values for many rows.
+    kept
+        Maps of a description that are nowhere but in the row's documents, as they were given: a
+        database can look for an entry's text.
+    aliases
+        Other names of properties that searches know, each with the name that it stands for.
     """
 
     kind: str
@@ -54,6 +61,11 @@ class Resource:
     derives: tuple[str, ...] = ("Describe", "List", "Delete")
     describe: Callable[[Context, Row], Json] | None = None
     filters: Mapping[str, Callable[[Any], sa.ColumnElement[bool]]] = field(default_factory=dict)
+    searched: Mapping[str, Callable[[Context, Sequence[Row]], Sequence[Any]]] = field(
+        default_factory=dict
+    )
+    kept: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def noun(self) -> str:

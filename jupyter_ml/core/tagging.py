@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MOST_TAGS = 50
+RESERVED = "aws:"
 MEMBERS = {
     "AddTags": {"ResourceArn": "used", "Tags": "used"},
     "DeleteTags": {"ResourceArn": "used", "TagKeys": "used"},
@@ -24,7 +25,7 @@ MEMBERS = {
 def add_tags(ctx: Context, request: Json) -> Json:
     """Add or replace tags of a resource; answers all that it has then."""
     row = _tagged(ctx, request)
-    ctx.table.tag(row.arn, {tag["Key"]: tag["Value"] for tag in request["Tags"]})
+    ctx.table.tag(row.arn, given(request))
     tags = ctx.table.tags(row.arn)
     if len(tags) > MOST_TAGS:
         msg = f"{row.arn} would have {len(tags)} tags; a resource can have {MOST_TAGS}."
@@ -50,6 +51,27 @@ def list_tags(ctx: Context, request: Json) -> Json:
     if len(rest) > size:
         answer["NextToken"] = rest[size - 1]["Key"]
     return answer
+
+
+def given(request: Json) -> dict[str, str]:
+    """Return the tags of a request by key.
+
+    Raises
+    ------
+    ValidationException
+        A key is given twice, or is one of those that SageMaker keeps for itself.
+    """
+    tags: dict[str, str] = {}
+    for tag in request.get("Tags", ()):
+        key = tag["Key"]
+        if key in tags:
+            msg = f"The tag key {key!r} is given twice; a resource has one value for each key."
+            raise ValidationException(msg)
+        if key.lower().startswith(RESERVED):
+            msg = f"Tag keys that begin with {RESERVED} are not to be given, such as {key!r}."
+            raise ValidationException(msg)
+        tags[key] = tag["Value"]
+    return tags
 
 
 def _tagged(ctx: Context, request: Json) -> Row:

@@ -24,12 +24,14 @@ SERVICES = (
     "jupyter_ml.services.experiments",
     "jupyter_ml.services.audit",
 )
+# The operations that follow for all kinds of resources at once.
+MECHANISM = ("jupyter_ml.core.tagging", "jupyter_ml.core.searching")
 
 
 @cache
 def registry() -> Registry:
     """Return all operations, resources, reactors and timers that there are."""
-    return Registry(("jupyter_ml.core.tagging", *SERVICES))
+    return Registry((*MECHANISM, *SERVICES))
 
 
 @cache

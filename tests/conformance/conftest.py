@@ -15,6 +15,7 @@ import pytest
 from jupyter_ml.contract import model
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal, Runtime
+from jupyter_ml.core.searching import searchable
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.services import registry
 from jupyter_ml.testing import ManualClock, ScriptedEngine, fresh_settings
@@ -171,4 +172,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" in metafunc.fixturenames:
         resources = registry().resources
         kinds = sorted(kind for kind, resource in resources.items() if resource.derives)
+        if "found" in metafunc.fixturenames:  # a test that searches
+            found = {resource.kind for resource in searchable(resources).values()}
+            kinds = [kind for kind in kinds if kind in found]
         metafunc.parametrize("kind", kinds)

@@ -148,6 +148,33 @@ def test_tags_are_given_changed_and_taken(subject: Any, kind: str) -> None:
     assert subject.house.call("ListTags", **arn)["Tags"] == tags[1:]
 
 
+def test_a_resource_has_fifty_tags_at_most(subject: Any, kind: str) -> None:
+    tags = [{"Key": f"key {number}", "Value": "some"} for number in range(50)]
+    subject.create("a", Tags=tags)
+    arn = {"ResourceArn": subject.describe("a")[subject.resource.arn_member]}
+    subject.house.call("AddTags", **arn, Tags=[{"Key": "key 0", "Value": "another"}])
+    with pytest.raises(errors.ResourceLimitExceeded, match="51 tags"):
+        subject.house.call("AddTags", **arn, Tags=[{"Key": "key 50", "Value": "some"}])
+    listed = subject.house.call("ListTags", **arn)["Tags"]
+    assert len(listed) == 50
+    assert {"Key": "key 0", "Value": "another"} in listed
+    with pytest.raises(errors.ValidationException, match="less than or equal to 50"):
+        subject.create("b", Tags=[*tags, {"Key": "key 50", "Value": "some"}])
+
+
+def test_reserved_and_repeated_tag_keys_are_refused(subject: Any, kind: str) -> None:
+    reserved, once = {"Key": "AWS:mine", "Value": ""}, {"Key": "team", "Value": "red"}
+    with pytest.raises(errors.ValidationException, match="aws:"):
+        subject.create("a", Tags=[reserved])
+    with pytest.raises(errors.ValidationException, match="given twice"):
+        subject.create("a", Tags=[once, once])
+    assert not subject.house.exists(kind, "a")
+    subject.create("a")
+    arn = {"ResourceArn": subject.describe("a")[subject.resource.arn_member]}
+    with pytest.raises(errors.ValidationException, match="aws:"):
+        subject.house.call("AddTags", **arn, Tags=[reserved])
+
+
 def test_tags_go_with_what_they_are_on(subject: Any, kind: str) -> None:
     subject.create("a", Tags=[{"Key": "team", "Value": "red"}])
     arn = {"ResourceArn": subject.describe("a")[subject.resource.arn_member]}

@@ -13,10 +13,17 @@ interface, and `invoke` is the data plane.
 from __future__ import annotations
 
 from jupyter_ml.core.resources import Resource
+from jupyter_ml.services.endpoints.found import ALIASES, endpoints_of, models_of
 from jupyter_ml.services.endpoints.generations import describe_endpoint
 
 RESOURCES = (
-    Resource("Model", key="ModelName", arn="model/{key}"),
+    Resource(
+        "Model",
+        key="ModelName",
+        arn="model/{key}",
+        searched={"Model": models_of, "Endpoints": endpoints_of},
+        aliases=ALIASES,
+    ),
     Resource("EndpointConfig", key="EndpointConfigName", arn="endpoint-config/{key}"),
     Resource(
         "Endpoint",

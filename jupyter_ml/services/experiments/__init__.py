@@ -10,7 +10,7 @@ row's provenance, or `provenance.json` in that folder. Deleting a training job d
 from __future__ import annotations
 
 from jupyter_ml.core.resources import Resource
-from jupyter_ml.services.experiments import membership
+from jupyter_ml.services.experiments import found, membership
 from jupyter_ml.services.experiments.views import describe_component, describe_group
 
 RESOURCES = (
@@ -29,6 +29,7 @@ RESOURCES = (
             "ExperimentName": membership.trial_of_experiment,
             "TrialComponentName": membership.trial_with_component,
         },
+        searched={"TrialComponentSummaries": found.components_of},
     ),
     Resource(
         "TrialComponent",
@@ -40,6 +41,12 @@ RESOURCES = (
             "TrialName": membership.component_of_trial,
             "SourceArn": membership.component_of_source,
         },
+        searched={
+            "Metrics": found.metrics_of,
+            "Parents": found.parents_of,
+            "SourceDetail": found.sources_of,
+        },
+        kept=("Parameters",),
     ),
     Resource(membership.KIND, key=membership.KIND, arn="experiment-trial/{key}", derives=()),
 )

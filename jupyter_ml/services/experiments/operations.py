@@ -12,6 +12,7 @@ from jupyter_ml.core.metrics import Writer
 from jupyter_ml.core.operations import operation, reader
 from jupyter_ml.services.experiments import membership
 from jupyter_ml.services.experiments.comparison import compare
+from jupyter_ml.services.experiments.found import NOTED_AT, noted
 from jupyter_ml.services.experiments.runs import find_run, load_run, run_series, summaries
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def disassociate_trial_component(ctx: Context, request: Json) -> Json:
 def batch_put_metrics(ctx: Context, request: Json) -> Json:
     """Append points to a run's metrics; they go to its files, not to the store."""
     row = ctx.get("TrialComponent", request["TrialComponentName"])
-    writer = _writer(str(ctx.workspace.run_dir(row.key)), row.id)
+    folder = str(ctx.workspace.run_dir(row.key))
+    writer = _writer(folder, row.id, row.observed.get(NOTED_AT, 0.0))
     for point in request["MetricData"]:
         writer.log(point["MetricName"], point["Value"], point.get("Step"), point["Timestamp"])
     writer.flush()
@@ -173,7 +175,7 @@ def create_runs(ctx: Context, request: Json) -> Json:
         private = {"provenance": run.get("Provenance", origin), "points": run.get("Points")}
         new[name] = (
             {"DisplayName": name, **given},
-            {"Metrics": run.get("Metrics", [])},
+            noted(ctx, run.get("Metrics", [])),
             {member: value for member, value in private.items() if value},
         )
     ctx.add_all("TrialComponent", new)
@@ -185,7 +187,7 @@ def end_run(ctx: Context, request: Json) -> Json:
     """Note that a run has ended."""
     row = ctx.get("TrialComponent", request["RunName"])
     end = {"Status": request["Status"], "EndTime": epoch(request.get("EndTime", ctx.now()))}
-    ctx.update(row, desired=end, observed={"Metrics": request.get("Metrics", [])})
+    ctx.update(row, desired=end, observed=noted(ctx, request.get("Metrics", [])))
     return {"TrialComponentArn": row.arn}
 
 
@@ -217,11 +219,12 @@ def compare_runs(ctx: Context, request: Json) -> Json:
 
 
 @lru_cache(maxsize=32)
-def _writer(folder: str, _row: int) -> Writer:
+def _writer(folder: str, _row: int, _noted_at: float) -> Writer:
     """Return this process's writer for a run; one pair of files serves many batches.
 
     The row's number keeps a run apart from a deleted one of the same name, whose writer's files
-    are gone.
+    are gone. What comes after a run's metrics were noted goes to files of its own, so that the
+    folder tells that there is more.
     """
     return Writer(folder)
 

@@ -12,6 +12,7 @@ from jupyter_ml.core.events import hidden
 from jupyter_ml.core.operations import on
 from jupyter_ml.core.provenance import read_provenance
 from jupyter_ml.services.experiments import membership
+from jupyter_ml.services.experiments.found import noted
 from jupyter_ml.services.experiments.runs import JOB_SUFFIX, RESERVED, numbers_in, summaries
 from jupyter_ml.services.experiments.views import ENDED, state_of
 
@@ -51,11 +52,11 @@ def training_created(ctx: Context, event: Event) -> None:
                 "SourceArn": job["TrainingJobArn"],
                 "SourceType": "SageMakerTrainingJob",
             },
+            "Author": event.principal,
             **state_of(job),
         },
         private={
             "job": job["TrainingJobName"],
-            "author": event.principal,
             "provenance": origin,
         },
         parent=job["TrainingJobArn"],
@@ -73,7 +74,7 @@ def training_ended(ctx: Context, event: Event) -> None:
         return
     state = state_of(job)
     if state["Status"]["PrimaryStatus"] in ENDED:
-        ctx.update(row, observed={**state, "Metrics": summaries(ctx, row)})
+        ctx.update(row, observed={**state, **noted(ctx, summaries(ctx, row))})
 
 
 @on("DeleteTrainingJob", kind="TrainingJob")

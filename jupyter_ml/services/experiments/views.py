@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_ml.contract.errors import ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jupyter_ml.core.context import Context
     from jupyter_ml.core.rows import Row
 
@@ -38,10 +40,9 @@ def job_state(ctx: Context, row: Row) -> Json:
     dict
         Of `Status`, `StartTime`, `EndTime` and `OutputArtifacts`, as far as they are known.
     """
-    job = row.private.get("job")
-    seen = row.observed
-    if job is None or seen.get("EndTime") is not None:
+    if row.parent is None or row.observed.get("EndTime") is not None:
         return {}
+    job = row.parent.rpartition("/")[2]
     try:
         return state_of(ctx.call("DescribeTrainingJob", {"TrainingJobName": job}))
     except ServiceError:
@@ -66,10 +67,10 @@ def state_of(job: Json) -> Json:
     return state
 
 
-def _given(request: Json) -> Json:
+def _given(request: Mapping[str, Any]) -> Json:
     return {name: request[name] for name in ("DisplayName",) if name in request}
 
 
 def _authors(row: Row) -> Json:
-    author = {"UserProfileName": row.private.get("author", row.owner)}
+    author = {"UserProfileName": row.observed.get("Author", row.owner)}
     return {"CreatedBy": author, "LastModifiedBy": author}

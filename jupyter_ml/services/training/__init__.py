@@ -19,5 +19,7 @@ RESOURCES = (
         status="TrainingJobStatus",
         stops=True,
         describe=describe,
+        kept=("HyperParameters", "Environment"),
+        aliases={"Metrics": "FinalMetricDataList"},
     ),
 )

@@ -17,6 +17,7 @@ from jupyter_ml.core.operations import Registry, operation
 from jupyter_ml.core.resources import Resource
 from jupyter_ml.core.runtime import Principal, Runtime
 from jupyter_ml.core.workspace import Workspace
+from jupyter_ml.services import MECHANISM
 from jupyter_ml.testing import ManualClock, ScriptedEngine, fresh_settings
 from jupyter_ml.tick import tick
 
@@ -117,7 +118,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     }
     module.create_training_job = operation(create_training_job)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, TRAINING, module)
-    return Registry([TRAINING, "jupyter_ml.services.experiments", "jupyter_ml.core.tagging"])
+    return Registry([TRAINING, "jupyter_ml.services.experiments", *MECHANISM])
 
 
 @pytest.fixture
