@@ -19,8 +19,8 @@ import sqlalchemy as sa
 
 from jupyter_ml.client import LocalClient
 from jupyter_ml.contract.errors import ResourceInUse, ValidationException
+from jupyter_ml.core.chain import verify
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.events import EventLog
 from jupyter_ml.core.failures import StoreError, StoreLostError
 from jupyter_ml.core.restore import RestoreError
 from jupyter_ml.core.runtime import Principal
@@ -76,7 +76,7 @@ def contents(store: Any) -> Json:
 
 def broken(client: LocalClient) -> int | None:
     with Context(client.runtime, ADA).reading() as ctx:
-        return EventLog(ctx.connection).broken()
+        return next((flaw.seq for flaw in verify(ctx.connection).flaws), None)
 
 
 def test_what_was_backed_up_is_restored_as_it_was(
