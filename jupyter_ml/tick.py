@@ -102,22 +102,25 @@ class Pass:
 
     def run(self) -> bool:
         """Do all steps once; return whether anything was changed."""
-        for attempt in self._attempts():
+        live = self._live()
+        for attempt in self._here(live):
             if attempt.state != QUEUED:
                 self._collect(attempt)
-        for attempt in self._live():
+        # Read again where something changed; what others changed they wished for another pass.
+        live = self._live() if self._changed else live
+        for attempt in live:
             if attempt.wanted != "run":
                 self._stop(attempt)
-        self._admit()
+        self._admit(self._here(self._live() if self._changed else live))
         for reactor, failures, events in self._unseen():
             self._react(reactor, failures, events)
         self._fire()
         return self._changed
 
-    def _attempts(self) -> list[Attempt]:
-        """Return the live attempts of this machine: of others' processes nothing is seen here."""
+    def _here(self, live: list[Attempt]) -> list[Attempt]:
+        """Return the attempts of this machine: of others' processes nothing is seen here."""
         host = self._ctx.settings.machine
-        return [attempt for attempt in self._live() if attempt.host == host]
+        return [attempt for attempt in live if attempt.host == host]
 
     def _live(self) -> list[Attempt]:
         with self._ctx.reading() as ctx:
@@ -218,8 +221,7 @@ class Pass:
         grace_s = Work.from_json(attempt.work).grace_s
         self._engine.stop(self._ctx.ref(attempt), attempt.wanted, grace_s)
 
-    def _admit(self) -> None:
-        live = self._attempts()
+    def _admit(self, live: list[Attempt]) -> None:
         queued = [Demand.of_attempt(attempt) for attempt in live if attempt.state == QUEUED]
         if not queued:
             return
@@ -262,19 +264,19 @@ class Pass:
                     sa.select(cursors.c.reactor, cursors.c.seq, cursors.c.failures)
                 )
             }
-            found = []
             reactors = self._runtime.registry.reactors
-            starts = [
-                (seen.get(each.identity, (0, 0))[0], each.event, each.kind) for each in reactors
+            starts = [seen.get(each.identity, (0, 0)) for each in reactors]
+            wanted = [
+                (seq, each.event, each.kind)
+                for each, (seq, _) in zip(reactors, starts, strict=True)
             ]
-            if not EventLog(ctx.connection).have(starts):  # one question instead of one for each
-                return []
-            for reactor in reactors:
-                seq, failures = seen.get(reactor.identity, (0, 0))
-                events = ctx.events_since(seq, reactor.event, reactor.kind)
-                if events:
-                    found.append((reactor, failures, events))
-        return found
+            # One question for all of them, as mostly there is nothing for most.
+            has = EventLog(ctx.connection).have(wanted)
+            return [
+                (each, failures, ctx.events_since(seq, each.event, each.kind))
+                for each, (seq, failures), any_ in zip(reactors, starts, has, strict=True)
+                if any_
+            ]
 
     def _react(self, reactor: Reactor, failures: int, events: list[Event]) -> None:
         for event in events:

@@ -7,6 +7,7 @@ Its records carry CloudTrail's fields; the facts that the engine adds have the t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import uuid
@@ -19,7 +20,7 @@ from jupyter_ml.core.credentials import has_credential, is_secret_name, without_
 from jupyter_ml.core.tables import events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 API_CALL = "AwsApiCall"
 SERVICE_EVENT = "AwsServiceEvent"
@@ -153,18 +154,13 @@ class EventLog:
         query = sa.select(*_RECORD_COLUMNS).where(*where).order_by(order).limit(limit)
         return [Record(*values) for values in self._connection.execute(query)]
 
-    def have(self, wanted: Iterable[tuple[int, str, str | None]]) -> bool:
-        """Return whether any event is after the number, and of the name and kind, of a triple."""
-        either = [
-            sa.and_(
-                events.c.seq > seq,
-                events.c.name == name,
-                *(() if kind is None else (events.c.kind == kind,)),
-            )
-            for seq, name, kind in wanted
-        ]
-        query = sa.select(events.c.seq).where(sa.or_(sa.false(), *either)).limit(1)
-        return self._connection.execute(query).first() is not None
+    def have(self, wanted: Sequence[tuple[int, str, str | None]]) -> list[bool]:
+        """Return of each triple whether an event is after the number, of the name and the kind."""
+        if not wanted:
+            return []
+        query = _existence(tuple((name, kind) for _, name, kind in wanted))
+        after = {f"after_{number}": seq for number, (seq, _, _) in enumerate(wanted)}
+        return list(map(bool, self._connection.execute(query, after).one()))
 
     def last(self) -> int:
         """Return the number of the newest event, 0 in an empty log."""
@@ -195,6 +191,23 @@ class Chain:
         ):
             self.broken = int(seq)
         self.last = values["hash"]
+
+
+@functools.cache
+def _existence(pairs: tuple[tuple[str, str | None], ...]) -> sa.Executable:
+    """Return the query that asks all at once; the same for every pass, so it is built once."""
+    return sa.select(
+        *(
+            sa.exists()
+            .where(
+                events.c.seq > sa.bindparam(f"after_{number}"),
+                events.c.name == name,
+                *(() if kind is None else (events.c.kind == kind,)),
+            )
+            .label(f"has_{number}")
+            for number, (name, kind) in enumerate(pairs)
+        )
+    )
 
 
 def chained(record: Mapping[str, Any]) -> str:
