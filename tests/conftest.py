@@ -5,6 +5,7 @@ The browser tests run in a process of their own: two event loops in one would cl
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# What jobs import is kept where a test asks for it; else it would stay long after the test.
+os.environ["JUPYTER_ML_WARM_MEMORY_MB"] = "0"
 
 BROWSER = Path(__file__).parent / "e2e"
 # Modules of this folder are imported by name, whatever import mode pytest runs in.

@@ -33,7 +33,12 @@ def environment(home: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("JUPYTER", "JPY_", "AWS_", "XDG_", "IPYTHON"))
     }
-    own = {"HOME": str(home), "PYTHONPATH": str(ROOT), "MY_API_TOKEN": SECRETS["ENVIRONMENT"]}
+    own = {
+        "HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "MY_API_TOKEN": SECRETS["ENVIRONMENT"],
+        "JUPYTER_ML_WARM_MEMORY_MB": "0",  # nothing of it stays behind
+    }
     return {**kept, **own}
 
 
