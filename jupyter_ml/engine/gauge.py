@@ -43,8 +43,9 @@ class Gauge:
         found = tree.descendants(os.getpid(), self._marker, known)
         strays = (identity.identify(each.pid) for each in found if not each.is_marked)
         self.unmarked = sorted(filter(None, strays))
-        last = len(self._members) - 1
-        self._owners = {each.pid: self._members[min(each.rank, last)] for each in found}
+        if self._members:  # else what was found only waits to become one
+            last = len(self._members) - 1
+            self._owners = {each.pid: self._members[min(each.rank, last)] for each in found}
         return found if ranks is None else [each for each in found if each.rank in ranks]
 
     def reaped(self, pid: int, used: resource.struct_rusage) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import resource
 import signal
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,15 +16,14 @@ from jupyter_ml.engine import tree
 from jupyter_ml.engine.environment import MARKER, inheritable, threads
 from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, LogWriter
 from jupyter_ml.engine.outcome import signal_name
-from jupyter_ml.engine.warm import forked
+from jupyter_ml.engine.warm import forked, standby
+from jupyter_ml.engine.warm.standby import Birth, Held
 
 if TYPE_CHECKING:
     from jupyter_ml.engine.limits import ControlGroup
 
 _PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 18
-# More likely to be killed by a kernel that runs out of memory than the notebook server is.
-_OOM_SCORE = "500"
 
 
 class Limits(NamedTuple):
@@ -34,6 +32,12 @@ class Limits(NamedTuple):
     group: ControlGroup | None
     data_bytes: int | None
     cpus: list[int] | None
+
+    @property
+    def held(self) -> Held:
+        """What the process itself has to know of it."""
+        group = None if self.group is None else self.group.procs
+        return Held(group, self.data_bytes, self.cpus)
 
 
 class Member:
@@ -95,14 +99,9 @@ class Member:
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(reader, False)
         errors, error_writer = os.pipe()
-        can_fork = forked.can_run(argv)
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            program = None if can_fork else argv
-            self._become(program, environment, parent, (writer, error_writer))
-            # The parent sees the pipe for errors closed, as by an exec.
-            forked.run(argv, environment)
+        birth = Birth(argv, environment, self.directory, self.limits.held)
+        start = standby.start if forked.can_run(argv) else _execute
+        pid = start(birth, writer, error_writer)
         os.close(writer)
         os.close(error_writer)
         with open(errors, encoding="utf-8") as file:
@@ -183,50 +182,23 @@ class Member:
             "JUPYTER_ML_MACHINE": spec["machine"],
         }
 
-    def _become(
-        self,
-        program: list[str] | None,
-        environment: dict[str, str],
-        parent: int,
-        pipes: tuple[int, int],
-    ) -> None:
-        """Be the member, with its limits; return only where there is no program to execute."""
-        writer, errors = pipes
-        try:
-            tree.die_with_parent(parent)
-            os.setsid()
-            _restore_signals()
-            self._enter_limits()
-            os.chdir(self.directory)
-            os.dup2(writer, 1)
-            os.dup2(writer, 2)
-            nothing = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(nothing, 0)
-            if (listener := environment.get("JUPYTER_ML_LISTEN_FD")) is not None:
-                os.set_inheritable(int(listener), True)  # noqa: FBT003  (the function's own order)
-            if program is None:
-                return
-            os.execve(program[0], program, environment)  # noqa: S606
-        except BaseException as error:  # noqa: BLE001  (told to the parent; then this process ends)
-            os.write(errors, f"{type(error).__name__}: {error}".encode())
-        os._exit(127)
 
-    def _enter_limits(self) -> None:
-        group, data_bytes, cpus = self.limits
-        if group is not None:
-            with open(group.procs, "w", encoding="ascii") as file:
-                file.write("0")
-        if data_bytes is not None:
-            # The soft limit only: a job that submits a job must be able to give it more.
-            hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-            resource.setrlimit(resource.RLIMIT_DATA, (data_bytes, hard))
-        if cpus is not None:
-            os.sched_setaffinity(0, cpus)
-        with (
-            contextlib.suppress(OSError),
-            open("/proc/self/oom_score_adj", "w", encoding="ascii") as file,
-        ):
-            file.write(_OOM_SCORE)
+def _execute(birth: Birth, output: int, errors: int) -> int:
+    """Start a program in a process of its own; return its process id."""
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        tree.die_with_parent(parent)
+        _restore_signals()
+        standby.enter(birth, output)
+        if (listener := birth.environment.get("JUPYTER_ML_LISTEN_FD")) is not None:
+            os.set_inheritable(int(listener), True)  # noqa: FBT003  (the function's own order)
+        os.execve(birth.argv[0], birth.argv, birth.environment)  # noqa: S606
+    except BaseException as error:  # noqa: BLE001  (told to the parent; then this process ends)
+        os.write(errors, f"{type(error).__name__}: {error}".encode())
+    os._exit(127)
 
 
 def _restore_signals() -> None:

@@ -17,7 +17,7 @@ def main(directory: str) -> None:
     from jupyter_ml.engine import awaiting  # noqa: PLC0415  (after `_name_packages`)
     from jupyter_ml.engine.durable import read_json  # noqa: PLC0415
     from jupyter_ml.engine.supervisor import Supervisor  # noqa: PLC0415
-    from jupyter_ml.engine.warm import folder  # noqa: PLC0415
+    from jupyter_ml.engine.warm import folder, forked  # noqa: PLC0415
 
     Supervisor(directory).run()
     spec = read_json(os.path.join(directory, "work.json")) or {}
@@ -25,7 +25,9 @@ def main(directory: str) -> None:
         os.posix_spawnp(tick[0], tick, dict(os.environ), setpgroup=0)
     imports = os.path.join(directory, "members", "0", "imports.json")
     warm = spec.get("warm")
-    if warm and warm["kept"] and os.path.exists(imports):
+    # One that was forked itself leaves something new only where its job imported more.
+    is_new = forked.origin() is None or os.path.exists(imports)
+    if warm and warm["kept"] and is_new:
         folder.start(warm, imports, os.environ)
 
 

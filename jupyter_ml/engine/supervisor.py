@@ -22,6 +22,7 @@ from jupyter_ml.engine.member import Member
 from jupyter_ml.engine.outcome import Cause, decide, signal_name
 from jupyter_ml.engine.provision import Provision, claim_machine, listen
 from jupyter_ml.engine.usage import UsageLog
+from jupyter_ml.engine.warm import standby
 
 if TYPE_CHECKING:
     import socket
@@ -84,6 +85,7 @@ class Supervisor:
         try:
             if self._cause is None:
                 self._start()
+            standby.dismiss()
             self._loop()
         finally:
             self._kill_tree()

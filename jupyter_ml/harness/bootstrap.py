@@ -41,7 +41,7 @@ def run_as_main(
     main.__dict__.update(__file__=str(program), __builtins__=builtins)
     sys.modules["__main__"] = main
     sys.path[0] = str(root)
-    before = frozenset(sys.modules)
+    before = forked.known_modules()
     if forked.origin() is not None:
         pools.widen()
     try:

@@ -7,11 +7,9 @@ import signal
 import subprocess
 import threading
 import time
-import traceback
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from jupyter_ml.engine import tree
-from jupyter_ml.engine.warm import forked
+from jupyter_ml.engine.warm import forked, standby
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -144,10 +142,8 @@ class _Forked:
     ) -> None:
         self._code: int | None = None
         self.output, writer = os.pipe()
-        parent = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            self._become(command, environment, folder, (parent, writer))
+        birth = standby.Birth(list(command), dict(environment), str(folder), standby.held())
+        self.pid = standby.start(birth, writer)
         os.close(writer)
 
     def send_signal(self, number: int) -> None:
@@ -159,25 +155,6 @@ class _Forked:
         if self._code is None:
             self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return self._code
-
-    def _become(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        folder: Path,
-        ties: tuple[int, int],
-    ) -> NoReturn:
-        parent, writer = ties
-        try:
-            tree.die_with_parent(parent)
-            os.setsid()
-            os.chdir(folder)
-            os.dup2(writer, 1)
-            os.dup2(writer, 2)
-        except BaseException:  # noqa: BLE001  (the parent reads it, and the exit code)
-            traceback.print_exc()
-            os._exit(127)
-        forked.run(command, environment)
 
 
 def _die_with_parent() -> Callable[[], Any] | None:

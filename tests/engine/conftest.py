@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -54,11 +55,29 @@ class Bench:
         spec = self.zygotes and self.zygotes.spec(work, self.engine.machine, (), os.environ)
         if not spec:
             return None
-        if not (Path(spec["folder"]) / folders.SOCKET).exists():
+        folder = spec["folder"]
+        if folder not in [one.folder for one in self.zygotes.living()]:
             self.zygotes.start(spec, "", os.environ)
-            eventually((Path(spec["folder"]) / folders.SOCKET).exists, 60)
-        eventually(lambda: self.zygote(spec["folder"])["state"] == "ready", 60)
-        return Path(spec["folder"])
+        eventually(lambda: (folder, "ready") in self.states(), 60)
+        return Path(folder)
+
+    def states(self):
+        return [(one.folder, one.state) for one in self.zygotes.living()]
+
+    def in_waiting(self, folder):
+        """Wait for the processes that a zygote has made in advance; return their ids."""
+
+        def chain():
+            found = [identity.pid_of(self.zygote(folder)["identity"])]
+            for _ in range(3):
+                place = Path(f"/proc/{found[-1]}/task/{found[-1]}/children")
+                children = place.read_text().split() if place.exists() else []
+                if len(children) != 1:
+                    return None
+                found.append(int(children[0]))
+            return found[1:]
+
+        return eventually(chain, 30)
 
     def zygote(self, folder):
         return read_json(Path(folder) / folders.STATE) or {"state": "absent"}
@@ -101,6 +120,8 @@ class Bench:
         if self.zygotes is not None:
             self.zygotes.end_all()
             eventually(lambda: not self.zygotes.living(), 30)
+            # one that a job's end is just starting finds no folder
+            shutil.rmtree(self.root / "warm", ignore_errors=True)
 
 
 @pytest.fixture

@@ -249,7 +249,6 @@ def test_work_is_run_once_though_zygotes_are_killed_while_it_is_submitted(warm):
         eventually(lambda pid=pid: identity.start_time(pid) is None)
         assert warm.verdict(ref).state == "Completed"
         assert (ref.directory / "ran").read_text() == "x"
-        (folder / folders.SOCKET).unlink(missing_ok=True)
 
 
 def test_a_suspended_zygote_holds_up_one_job_for_a_moment_and_is_ended(warm):
@@ -270,7 +269,8 @@ def test_of_zygotes_that_are_started_at_once_one_remains(warm):
     for _ in range(4):
         warm.zygotes.start(spec, "", os.environ)
     eventually(lambda: warm.zygote(spec["folder"])["state"] == "ready", 60)
-    eventually(lambda: processes(spec["folder"]) == 1, 30)
+    waiting = warm.in_waiting(spec["folder"])
+    eventually(lambda: processes(spec["folder"]) == 1 + len(waiting), 30)
     assert len(warm.zygotes.living()) == 1
 
 
@@ -355,6 +355,14 @@ def test_a_zygote_that_would_hold_too_much_is_none(tmp_path, make_bench):
     assert "allowed are 1" in bench.zygote(spec["folder"])["reason"]
 
 
+def test_a_zygote_that_cannot_be_asked_any_more_leaves(warm):
+    folder = warm.warm_up(warm.work(""))
+    pid = zygote_pid(warm, folder)
+    warm.in_waiting(folder)
+    (folder / folders.SOCKET).unlink()
+    eventually(lambda: identity.start_time(pid) is None, 30)
+
+
 def test_a_zygote_leaves_with_its_workspace(warm):
     folder = warm.warm_up(warm.work(""))
     pid = zygote_pid(warm, folder)
@@ -406,3 +414,47 @@ def test_the_least_used_zygotes_make_room_for_a_new_one(tmp_path, make_bench):
     second = tight.warm_up(tight.work("", cpus=1))
     eventually(lambda: tight.zygote(first)["state"] == "ended")
     assert [one.folder for one in small.living()] == [str(second)]
+
+
+# Processes that wait
+
+
+def test_a_job_runs_in_the_processes_that_were_made_in_advance(warm):
+    folder = warm.warm_up(warm.work("", cpus=1))
+    shim, member, program = warm.in_waiting(folder)
+    code = (
+        "import json, os, time\n"
+        "print(json.dumps([os.getpid(), os.getppid(), len(os.sched_getaffinity(0))]))"
+    )
+    assert told(warm, code, cpus=1) == [member, shim, 1]
+    eventually(lambda: identity.start_time(program) is None)
+    assert warm.in_waiting(folder) != [shim, member, program]
+
+
+def test_processes_in_waiting_end_with_their_zygote(warm):
+    folder = warm.warm_up(warm.work(""))
+    waiting = warm.in_waiting(folder)
+    os.kill(zygote_pid(warm, folder), signal.SIGKILL)
+    eventually(lambda: not any(map(identity.start_time, waiting)))
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_killed_process_in_waiting_costs_no_job(warm, which):
+    folder = warm.warm_up(warm.work(""))
+    pid = warm.in_waiting(folder)[which]
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: identity.start_time(pid) is None)
+    ref = warm.ref()
+    warm.engine.submit(ref, warm.work("print('done')"))
+    assert warm.verdict(ref).state == "Completed"
+    assert warm.log(ref) == "done\n"
+
+
+def test_a_stop_before_the_start_lets_go_what_was_in_waiting(warm):
+    work = warm.work(SLEEPS, grace_s=600)
+    waiting = warm.in_waiting(warm.warm_up(work))
+    ref = warm.ref()
+    warm.engine.stop(ref)
+    warm.engine.submit(ref, work)
+    assert warm.verdict(ref).state == "Stopped"
+    eventually(lambda: not any(map(identity.start_time, waiting)))

@@ -34,6 +34,7 @@ ROOM = "JUPYTER_ML_ZYGOTE"
 
 _SHOWN = (MARKER, "JUPYTER_ML_MEMBER")
 _NOT_FLUSHED = 120
+_ENOUGH = 100
 
 
 class Origin(NamedTuple):
@@ -51,6 +52,7 @@ class Origin(NamedTuple):
 
 
 _origin: Origin | None = None
+_fresh = 0
 
 
 def origin() -> Origin | None:
@@ -76,6 +78,7 @@ def become_origin(variables: Mapping[str, str], own: set[int]) -> None:
     stop = start + len(ctypes.string_at(start))
     opened = frozenset(filter(_is_open, map(int, os.listdir("/proc/self/fd")))) - own
     modules = frozenset(sys.modules)
+    pools.find()
     _origin = Origin(opened, modules, dict(variables), (first, last), (start, stop))
 
 
@@ -86,6 +89,26 @@ def _is_open(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def known_modules() -> frozenset[str]:
+    """Return what is imported already, without touching it where the zygote has written it down.
+
+    To look at each of thousands of names would copy the memory that they lie in.
+    """
+    return frozenset(sys.modules) if _origin is None else _origin.modules
+
+
+def added_modules(known: frozenset[str]) -> list[str]:
+    """Return the modules that were imported since, in this order."""
+    added: list[str] = []
+    passed = 0
+    for name in reversed(sys.modules):
+        if name not in known:
+            added.append(name)
+        elif (passed := passed + 1) == _ENOUGH:
+            break  # new ones come last; a few that are known may have been imported again
+    return added[::-1]
 
 
 def can_run(argv: Sequence[str]) -> bool:
@@ -115,7 +138,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], keep: Iterable[int]
     """
     code = 1
     try:
-        before = frozenset(sys.modules)
+        before = known_modules()
         set_by_imports = {} if _origin is None else _origin.variables
         renew({**set_by_imports, **environment}, argv, keep)
         code = _exit_code(argv)
@@ -128,19 +151,48 @@ def run(argv: Sequence[str], environment: Mapping[str, str], keep: Iterable[int]
 
 def renew(environment: Mapping[str, str], argv: Sequence[str], keep: Iterable[int] = ()) -> None:
     """Leave behind what this process has of the one that it was forked from."""
-    _close_descriptors({0, 1, 2, *keep})
+    close_descriptors({0, 1, 2, *keep})
     os.environ.clear()
     os.environ.update(environment)
     _show(environment, argv)
-    _renew_signals()
-    _renew_random()
+    freshen()
     if (process := sys.modules.get("multiprocessing.process")) is not None:
         process.__dict__["ORIGINAL_DIR"] = os.getcwd()
-        process.current_process().authkey = os.urandom(32)
     gc.enable()
 
 
-def _close_descriptors(keep: set[int]) -> None:
+def rehearse(keep: Iterable[int]) -> None:
+    """Do once, in a process that waits, what the program will begin and end with.
+
+    The memory that this touches is copied from the parent now, and not when a job waits for it.
+    """
+    freshen()
+    main = sys.modules["__main__"]
+    renew(dict(os.environ), sys.orig_argv, keep)
+    _exit_code([sys.executable, "-c", ""])
+    del sys.path[0]
+    sys.modules["__main__"] = main
+    _flush_files()
+    gc.collect()
+    gc.freeze()
+
+
+def freshen() -> None:
+    """Do what does not depend on what this process shall be; once, and perhaps in advance."""
+    global _fresh  # noqa: PLW0603  (it is a fact about the process)
+    if _fresh == os.getpid():
+        return
+    _fresh = os.getpid()
+    _renew_signals()
+    # Python's own generator is seeded anew by every fork.
+    if (numpy := sys.modules.get("numpy.random")) is not None:
+        numpy.seed()
+    if (process := sys.modules.get("multiprocessing.process")) is not None:
+        process.current_process().authkey = os.urandom(32)
+
+
+def close_descriptors(keep: set[int]) -> None:
+    """Close all files but these and those that imports opened."""
     kept = keep if _origin is None else keep | _origin.descriptors
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         if descriptor not in kept:
@@ -173,12 +225,6 @@ def _renew_signals() -> None:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-def _renew_random() -> None:
-    # Python's own generator is seeded anew by every fork.
-    if (numpy := sys.modules.get("numpy.random")) is not None:
-        numpy.seed()
 
 
 def _exit_code(argv: Sequence[str]) -> int:
@@ -222,9 +268,8 @@ def _tear_down(before: frozenset[str], code: int) -> int:
     """
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
     atexit._run_exitfuncs()  # noqa: SLF001
-    added = [name for name in sys.modules if name not in before]
     alive = []
-    for name in [*added, "__main__"]:
+    for name in [*added_modules(before), "__main__"]:
         with contextlib.suppress(TypeError):  # whatever was put there is no module
             alive.append(weakref.ref(sys.modules.pop(name)))
     _flush_files()

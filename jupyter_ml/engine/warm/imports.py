@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Container
+from jupyter_ml.engine.warm import forked
 
 FILE = "imports.json"
 PACKAGES = frozenset(
@@ -53,9 +50,9 @@ def is_worthwhile(module: str) -> bool:
     return module.partition(".")[0] in PACKAGES
 
 
-def record(folder: str, before: Container[str]) -> None:
+def record(folder: str, before: frozenset[str]) -> None:
     """Write down what a program imported, in this order, that was not there before it began."""
-    names = [name for name in list(sys.modules) if is_worthwhile(name) and name not in before]
+    names = list(filter(is_worthwhile, forked.added_modules(before)))
     if not names:
         return
     with open(os.path.join(folder, FILE), "w", encoding="utf-8") as file:

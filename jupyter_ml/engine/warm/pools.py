@@ -14,6 +14,10 @@ import contextlib
 import ctypes
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _AT_LOAD = (
     "OPENBLAS_NUM_THREADS",
@@ -31,6 +35,8 @@ _WIDEN = (
     "openblas_set_num_threads",
 )
 
+_found: list[Callable[[int], object]] = []
+
 
 def held() -> dict[str, str]:
     """Return the variables under which imports start no threads."""
@@ -42,14 +48,18 @@ def count() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-def widen() -> None:
-    """Give libraries that were loaded with one thread as many as the environment says."""
+def find() -> None:
+    """Look up what `widen` will call; a zygote does it once for all that it forks."""
     for path in _loaded("openblas"):
         library = ctypes.CDLL(path)
-        for name in _WIDEN:
-            if (function := getattr(library, name, None)) is not None:
-                function(wanted("OPENBLAS_NUM_THREADS"))
-                break
+        functions = (getattr(library, name, None) for name in _WIDEN)
+        _found.extend(list(filter(None, functions))[:1])
+
+
+def widen() -> None:
+    """Give libraries that were loaded with one thread as many as the environment says."""
+    for function in _found:
+        function(wanted("OPENBLAS_NUM_THREADS"))
     if (numexpr := sys.modules.get("numexpr")) is not None:
         numexpr.set_num_threads(wanted("NUMEXPR_NUM_THREADS"))
 

@@ -30,7 +30,7 @@ if __name__ == "__main__":
 
 from jupyter_ml.engine import awaiting, durable, identity, machine, shim, supervisor, tree
 from jupyter_ml.engine.warm import folder as folders
-from jupyter_ml.engine.warm import forked, imports, pools
+from jupyter_ml.engine.warm import forked, imports, pools, standby
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # What a supervisor needs is imported here rather than by each of them.
 _SUPERVISOR = (awaiting, supervisor)
 _HOUSEKEEPING_S = 1.0
+# Forks are made in advance when no job has come for so long: they would take time from one.
+_QUIET_S = 0.1
 _REQUEST_S = 5.0
 _PATIENCE_S = 5.0
 _BACKLOG = 128
@@ -72,6 +74,7 @@ class Zygote:
         self._seen: list[tuple[str, int]] = []
         self._served = 0
         self._oom_score = _OOM_SCORE
+        self._standby: standby.Standby | None = None
 
     def run(self) -> None:
         """Import, then fork until there is reason to end."""
@@ -166,11 +169,14 @@ class Zygote:
             poll = select.poll()
             poll.register(listener, select.POLLIN)
             while True:
-                if poll.poll(1000 * _HOUSEKEEPING_S):
+                pause = _HOUSEKEEPING_S if self._standby else _QUIET_S
+                if poll.poll(1000 * pause):
                     self._accept(listener)
+                elif self._standby is None:
+                    self._standby = standby.prepare(self._wait_for_request, tied=False)
                 else:
                     self._keep_house()
-                _reap()
+                self._reap()
 
     def _listen(self, listener: socket.socket) -> None:
         # The path of a socket has at most 107 bytes; relative to its folder it is short.
@@ -185,12 +191,33 @@ class Zygote:
         connection, _ = listener.accept()
         with connection:
             self._require_fit()
-            pid = os.fork()
-            if pid == 0:
-                _supervise(connection, self._oom_score)
+            pid = self._fork_supervisor(connection)
             self._served += 1
             with contextlib.suppress(OSError):
                 connection.sendall(f"{pid}\n".encode())
+
+    def _fork_supervisor(self, connection: socket.socket) -> int:
+        one, self._standby = self._standby, None
+        if one is not None and one.send(b"", [connection.fileno()]):
+            return one.pid
+        pid = os.fork()
+        if pid == 0:
+            _supervise(connection, self._oom_score)
+        return pid
+
+    def _wait_for_request(self, channel: socket.socket) -> NoReturn:
+        """Be the supervisor of the next job, with the processes that it will need."""
+        standby.prepare_program(below=1)
+        forked.rehearse(standby.descriptors_of(channel))
+        _, (descriptor,) = standby.received(channel)
+        _supervise(socket.socket(fileno=descriptor), self._oom_score)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                if self._standby is not None and self._standby.pid == pid:
+                    self._standby.channel.close()
+                    self._standby = None
 
     def _require_fit(self) -> None:
         if pools.count() > 1:
@@ -203,12 +230,13 @@ class Zygote:
         self._require_memory()
         try:
             until = os.stat(self._path(folders.UNTIL)).st_mtime
+            os.stat(self._path(folders.SOCKET))
         except OSError:
-            raise Retired("Its folder was removed.") from None
+            raise Retired("Its folder was removed, or what it is asked by.") from None
         if time.time() > until:
             raise Retired("It was not used any more.")
         if self._facts.get("served") != self._served:
-            self._announce("ready", served=self._served, memory_mb=_held_mb())
+            self._announce("ready", served=self._served)
 
     def _require_memory(self) -> None:
         total_mb = (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) >> 20
@@ -249,7 +277,8 @@ def _supervise(connection: socket.socket, oom_score: str) -> NoReturn:
         _redirect(os.path.join(directory, "shim.log"))
         with contextlib.suppress(OSError), open(_OOM_FILE, "w", encoding="ascii") as file:
             file.write(oom_score)
-        forked.renew(values["environment"], [sys.executable, shim.__file__, directory])
+        argv = [sys.executable, shim.__file__, directory]
+        forked.renew(values["environment"], argv, standby.descriptors_of())
         shim.main(directory)
         code = 0
     except BaseException:  # noqa: BLE001  (it ends here; what happened is in shim.log)
@@ -289,12 +318,6 @@ def _held_mb() -> int:
     """Return the memory of this process in MiB; what it shares with jobs is counted in parts."""
     held = tree.proportional(os.getpid())
     return held >> 20
-
-
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 def _list(path: str) -> list[str]:

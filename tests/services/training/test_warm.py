@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,14 +49,13 @@ class Room:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
                 archive.add(path, file)
+        own = request.pop("HyperParameters", {})
+        hyperparameters = {"sagemaker_submit_directory": source.as_uri(), PROGRAM: "train.py"}
         self.client.call(
             "CreateTrainingJob",
             {
                 "TrainingJobName": name,
-                "HyperParameters": {
-                    PROGRAM: "train.py",
-                    "sagemaker_submit_directory": source.as_uri(),
-                },
+                "HyperParameters": {**hyperparameters, **own},
                 "ResourceConfig": {
                     "InstanceType": "ml.local",
                     "InstanceCount": 1,
@@ -107,6 +107,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
     yield room
     room.zygotes.end_all()
     eventually(lambda: not room.zygotes.living(), 30)
+    shutil.rmtree(room.root, ignore_errors=True)  # one that is just starting finds no folder
 
 
 BOOSTING = """
@@ -219,3 +220,28 @@ def test_without_memory_for_it_nothing_is_kept(tmp_path: Path) -> None:
     room.client = LocalClient(room.settings)
     room.run({"train.py": "import numpy"})
     assert not (room.root / "warm").exists()
+
+
+def test_a_program_in_waiting_is_held_to_the_limits_of_its_job(room: Room) -> None:
+    room.sizes()
+    program = (
+        "import json, os, resource\n"
+        "groups = [l.split(':')[2] for l in open('/proc/self/cgroup').read().split()]\n"
+        "print('told', json.dumps([len(os.sched_getaffinity(0)), 'jupyter_ml-' in str(groups),\n"
+        " resource.getrlimit(resource.RLIMIT_DATA)[0], open('/proc/self/oom_score_adj').read()]))"
+    )
+    resources = {"InstanceType": "ml.one"}
+    cold = told(room.log(room.run({"train.py": program}, resources)))
+    eventually(room.is_ready, 60)
+    name = room.run({"train.py": program}, resources)
+    assert room.is_warm(name)
+    assert told(room.log(name)) == cold
+
+
+def test_a_shell_script_is_started_beside_a_program_in_waiting(room: Room) -> None:
+    room.warm_up("import numpy")
+    files = {"train.py": "", "train.sh": "echo from $0 with $SM_NUM_CPUS; exit 3"}
+    name = room.run(files, HyperParameters={PROGRAM: "train.sh"})
+    assert room.is_warm(name)
+    assert "train.sh with" in room.log(name)
+    assert "exit code 3" in room.job(name)["FailureReason"]
