@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 metadata = sa.MetaData()
 
-_LONG_NUMBER = re.compile(r"\d{19}")
+_LONG_NUMBER = re.compile(r"[:\[,-]\d{19}")
 _SHORT = 19
 
 # Ordered by code point everywhere: PostgreSQL would order as the server's language has it.
