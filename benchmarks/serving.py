@@ -6,6 +6,7 @@ python benchmarks/serving.py [--rounds N] [--seconds S] [--only NAME ...] [--pub
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import statistics
 import subprocess
@@ -29,6 +30,12 @@ TITLES = {
     "mlp": "torch network 20-64-64-1, one row per request",
 }
 
+HOW = (
+    "All servers have one worker, one thread for numerical libraries and two cores together with "
+    "the load, and answer one row per request in JSON with the same model; answers were compared "
+    "before anything counted. Cold is the time from the start to the first answer, for our endpoint "
+    "from `CreateEndpoint`; CPU is that of the server for one request at 64 connections."
+)
 OPEN_LOOP = (
     "Open loop: requests come at random times at the rate given, and a latency begins when its "
     "request was due. In brackets the share that failed or was never answered."
@@ -160,6 +167,16 @@ def _open(rounds: list[Figures]) -> str:
     return f"{p50:.1f} / {p99:.1f}" + (f" ({lost:.0%})" if lost else "")
 
 
+def versions(only: Sequence[str]) -> str:
+    """Return one sentence on the versions that took part."""
+    peers = [peer for name, peer in contestants(only).items() if name in PEERS_BY_NAME]
+    found = []
+    for peer in peers:
+        with contextlib.suppress(RuntimeError, subprocess.CalledProcessError):
+            found.append(peer.version)
+    return f"Versions: {', '.join(dict.fromkeys(found))}; ours is this checkout."
+
+
 def prepare() -> None:
     """Make the models in the environment of the first peer, and what they answer."""
     python = PEERS_BY_NAME["FastAPI"].python
@@ -209,7 +226,8 @@ def main() -> int:
         texts.append(report(model, everybody, options))
         print(texts[-1])
     if options.publish:
-        publish("serving", "python benchmarks/serving.py", "\n\n".join(texts))
+        command = f"benchmarks/serving.py --rounds {options.rounds} --seconds {options.seconds}"
+        publish("serving", f"python {command}", "\n\n".join([HOW, *texts, versions(options.only)]))
     return 0
 
 

@@ -92,6 +92,14 @@ class Peer:
         """Python of its environment, made when it is not there."""
         return virtual_environment(self.environment, *_MODEL, *self.requirements)
 
+    @property
+    def version(self) -> str:
+        """Name and version of the package that it is."""
+        package = self.requirements[0].partition("[")[0]
+        code = f"import importlib.metadata as m; print(m.version({package!r}))"
+        done = subprocess.run([self.python, "-c", code], capture_output=True, text=True, check=True)
+        return f"{package} {done.stdout.strip()}"
+
     @contextlib.contextmanager
     def running(self, model: str, rows: Any) -> Iterator[Server]:
         """Run the server until the block ends."""
