@@ -33,7 +33,7 @@ TITLES = {
 HOW = (
     "All servers have one worker, one thread for numerical libraries and two cores together with "
     "the load, and answer one row per request in JSON with the same model; answers were compared "
-    "before anything counted. Cold is the time from the start to the first answer, for our endpoint "
+    "before anything counted. Cold is the time from start to first answer, for our endpoint that "
     "from `CreateEndpoint`; CPU is that of the server for one request at 64 connections."
 )
 OPEN_LOOP = (

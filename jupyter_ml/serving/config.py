@@ -41,6 +41,8 @@ class ServeConfig:
         this process's own.
     token
         What a caller must send as `Authorization: Bearer`; the file `token` holds it for them.
+    memory_mb
+        What all processes of the endpoint may hold together; `None` for no limit.
     compiles
         Whether the model is compiled once it serves.
     tick
@@ -60,6 +62,7 @@ class ServeConfig:
     max_body_bytes: int = MAX_BODY_BYTES
     timeout_s: float = TIMEOUT_S
     environment: Mapping[str, str] = field(default_factory=dict)
+    memory_mb: int | None = None
     compiles: bool = True
     tick: tuple[str, ...] = ()
 
@@ -76,6 +79,7 @@ class ServeConfig:
         if not values.get("token"):
             msg = f"{attempt_dir / 'serve.json'} has no token; an endpoint is never served openly."
             raise ValueError(msg)
+        work = _work(attempt_dir)
         return cls(
             attempt_dir=attempt_dir,
             endpoint=values["endpoint"],
@@ -91,7 +95,8 @@ class ServeConfig:
             timeout_s=float(values.get("timeout_s", TIMEOUT_S)),
             environment=values.get("environment", {}),
             compiles=bool(values.get("compiles", True)),
-            tick=tuple(values.get("tick") or _tick_of_work(attempt_dir)),
+            memory_mb=(work.get("work") or {}).get("memory_mb"),
+            tick=tuple(values.get("tick") or work.get("tick") or ()),
         )
 
     @property
@@ -130,12 +135,13 @@ def _path(value: str | None) -> Path | None:
     return None if value is None else Path(value)
 
 
-def _tick_of_work(attempt_dir: Path) -> list[str]:
+def _work(attempt_dir: Path) -> dict[str, Any]:
+    """Return what the supervisor was told, {} where there is none."""
     try:
-        work = json.loads((attempt_dir / "work.json").read_text())
+        work: dict[str, Any] = json.loads((attempt_dir / "work.json").read_text())
     except FileNotFoundError:
-        return []
-    return list(work.get("tick") or [])
+        return {}
+    return work
 
 
 def _unpack(source: Path, target: Path) -> None:

@@ -44,6 +44,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from jupyter_ml.serving.compiled.check import UnequalError, compare, differences
 from jupyter_ml.serving.compiled.compiler import compiled
 from jupyter_ml.serving.compiled.rows import drawn, odd
+from jupyter_ml.serving.compiling import known
 from jupyter_ml.serving.config import ServeConfig
 from jupyter_ml.serving.loading import load
 from jupyter_ml.testing import eventually
@@ -368,6 +369,34 @@ def test_a_compiler_that_is_killed_costs_nothing_but_the_speed(
     eventually(lambda: compilation(served)["Status"] == "Native", timeout_s=30)
     assert "the compiler ended with status -9" in compilation(served)["Message"]
     assert served.invoke(cancer.frame.iloc[:1].to_numpy().tolist())[0] == 200
+
+
+def test_an_endpoint_that_compiling_has_ended_does_not_compile_again(
+    serve: Callable[..., Served], cancer: Fitted
+) -> None:
+    served = serve(cancer.model_dir, compiles=True).wait()
+    (compiler,) = eventually(lambda: psutil.Process(served.process.pid).children())
+    served.process.kill()
+    compiler.kill()
+    message = compilation(served.start_again().wait())["Message"]
+    assert message == "Served natively: compiling it took this process with it, see the log."
+
+
+def test_an_endpoint_that_was_stopped_while_it_compiled_compiles_again(
+    serve: Callable[..., Served], cancer: Fitted
+) -> None:
+    served = serve(cancer.model_dir, compiles=True).wait()
+    eventually(lambda: psutil.Process(served.process.pid).children())
+    served.start_again().wait()
+    eventually(lambda: compilation(served)["Status"] == "Compiled", timeout_s=120)
+
+
+def test_a_small_limit_of_memory_leaves_no_room_to_compile(tmp_path: Path) -> None:
+    told = {"token": "t", "endpoint": "e"}
+    (tmp_path / "serve.json").write_text(json.dumps(told))
+    for limit, status in ((1000, "Native"), (1024, "Compiling"), (None, "Compiling")):
+        (tmp_path / "work.json").write_text(json.dumps({"work": {"memory_mb": limit}}))
+        assert known(ServeConfig.read(tmp_path), "Model")["Status"] == status
 
 
 def compilation(served: Served) -> dict[str, Any]:
