@@ -298,6 +298,24 @@ def test_a_zygote_makes_way_for_one_that_has_imported_more(warm, tmp_path):
     assert "os_that_is_not_known" not in warm.zygote(folder)["preload"]
 
 
+def test_jobs_start_warm_while_another_zygote_imports_more(warm, tmp_path):
+    site = packages(tmp_path, slow="import time; time.sleep(5)", quick="")
+    limits = {"env": {"PYTHONPATH": str(site)}, "preload": ("quick",)}
+    folder = warm.warm_up(warm.work("", **limits))
+    first = zygote_pid(warm, folder)
+    more = warm.work("", env=limits["env"], preload=("quick", "slow"))
+    spec = warm.zygotes.spec(more, warm.engine.machine, (), os.environ)
+    assert spec["folder"] == str(folder)
+    warm.zygotes.start(spec, "", os.environ)
+    assert (
+        told(warm, "import json, sys; print(json.dumps('slow' in sys.modules))", **limits) is False
+    )
+    eventually(lambda: zygote_pid(warm, folder) != first, 30)
+    assert (
+        told(warm, "import json, sys; print(json.dumps('slow' in sys.modules))", **limits) is True
+    )
+
+
 def test_a_zygote_leaves_when_packages_were_changed(warm, tmp_path):
     site = packages(tmp_path, old="")
     limits = {"env": {"PYTHONPATH": str(site)}, "preload": ("old",)}

@@ -80,20 +80,28 @@ class Zygote:
         """Import, then fork until there is reason to end."""
         signal.signal(signal.SIGTERM, _retire)
         wanted = self._wanted()
-        lock = self._elected(wanted)
-        if lock is None:
+        self._facts.update(preload=wanted, started_at=time.time())
+        lock = os.open(self._path(folders.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        serves = _locked(lock)
+        if not serves and self._is_covered(wanted):
             return
         try:
-            self._announce("importing", preload=wanted, started_at=time.time())
+            if serves:
+                self._announce("importing")
             self._require_memory()
             self._go_first()
+            # One that is here already, and has imported less, goes on to serve meanwhile.
             self._import(wanted, {lock})
-            self._serve()
+            serves = serves or self._replaces(lock, wanted)
+            if serves:
+                self._serve()
         except Retired as reason:
-            self._announce("ended", reason=str(reason))
+            if serves:
+                self._announce("ended", reason=str(reason))
         finally:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path(folders.SOCKET))
+            if serves:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path(folders.SOCKET))
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, name)
@@ -111,23 +119,20 @@ class Zygote:
         names = dict.fromkeys([*self._order.get("preload", []), *before, *told])
         return [name for name in names if name.partition(".")[0] not in unfit]
 
-    def _elected(self, wanted: list[str]) -> int | None:
-        """Return the lock, or `None` where there is no need for another zygote."""
-        lock = os.open(self._path(folders.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _is_covered(self, wanted: list[str]) -> bool:
+        """Return whether the zygote that is here has imported all of this, or will."""
+        state = durable.read_json(self._path(folders.STATE)) or {}
+        return set(wanted) <= set(state.get("preload", []))
+
+    def _replaces(self, lock: int, wanted: list[str]) -> bool:
+        """End the zygote that is here; return whether this one is in its place now."""
         deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                state = durable.read_json(self._path(folders.STATE)) or {}
-                if set(wanted) <= set(state.get("preload", [])):
-                    break
-                folders.end(self._folder)
-                time.sleep(0.02)
-            else:
-                return lock
-        os.close(lock)
-        return None
+        while time.monotonic() < deadline and not self._is_covered(wanted):
+            folders.end(self._folder)
+            if _locked(lock):
+                return True
+            time.sleep(0.02)
+        return False
 
     def _go_first(self) -> None:
         """Be the first to go when the kernel runs out of memory; jobs get the usual place back."""
@@ -285,6 +290,14 @@ def _supervise(connection: socket.socket, oom_score: str) -> NoReturn:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _redirect(errors: str) -> None:
