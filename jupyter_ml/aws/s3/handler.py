@@ -18,6 +18,7 @@ from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import stream_request_body
 
+from jupyter_ml.aws.s3.errors import S3Error
 from jupyter_ml.aws.s3.signing import Head
 
 if TYPE_CHECKING:
@@ -137,10 +138,11 @@ class S3Handler(JupyterHandler):
 
     def write_error(self, status_code: int, **kwargs: object) -> None:
         """Answer errors from before the gateway in the gateway's shape."""
-        del status_code
         info = kwargs.get("exc_info")
         cause = info[1] if isinstance(info, tuple) else None
-        answer = _refusal(cause or RuntimeError("unknown"), self._head)
+        if status_code == 403:  # Jupyter's own check of the Host header
+            cause = S3Error("AccessDenied", "Jupyter does not answer under this host's name.")
+        answer = _refusal(cause or RuntimeError(f"HTTP {status_code}"), self._head)
         self._set_head(answer)
         self.finish(answer.content)
 

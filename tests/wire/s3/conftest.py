@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,11 +16,11 @@ from jupyter_ml.client_http import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from jupyter_process import JupyterProcess
 
-DEFAULT = "sagemaker-us-east-1-000000000000"
+# Helpers of this folder are imported by name, whatever import mode pytest runs in.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

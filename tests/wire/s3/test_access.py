@@ -93,6 +93,13 @@ def test_strangers_are_refused(connect: Connect, bucket: str, address: str) -> N
     assert refused(f"{address}/{bucket}/a", b"x", "PATCH") == (403, "AccessDenied")
 
 
+def test_another_name_of_the_host_is_refused(address: str) -> None:
+    with pytest.raises(HTTPError) as error:
+        fetch(f"{address}/", Host="evil.example")
+    with error.value as answer:
+        assert (answer.code, b"<Code>AccessDenied</Code>" in answer.read()) == (403, True)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_address_lets_do_what_it_was_made_for_and_nothing_else(
     connect: Connect, s3: Any, bucket: str, version: str
