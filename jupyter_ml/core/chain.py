@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.events import GENESIS, digest
+from jupyter_ml.core.events import GENESIS, chained, digest
 from jupyter_ml.core.failures import StoreError
 from jupyter_ml.core.tables import events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 PAGE = 2000
 MOST_FLAWS = 100
@@ -98,6 +98,32 @@ def verify(connection: sa.Connection, heads: Iterable[Head] = ()) -> Verificatio
         What was noted of the log before; each must still be in it.
     """
     return _Walk(connection, heads).go()
+
+
+class Chain:
+    """The hashes of records that are not in a store, as in a backup, checked one after the other.
+
+    Attributes
+    ----------
+    last
+        Hash of the newest event.
+    broken
+        Number of the first event that is not what it must be, `None` while all are.
+    """
+
+    def __init__(self) -> None:
+        self.last = GENESIS
+        self.broken: int | None = None
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Check the next event, with all its columns."""
+        values = dict(record)
+        seq = values.pop("seq")
+        if self.broken is None and (
+            values["previous_hash"] != self.last or values["hash"] != chained(values)
+        ):
+            self.broken = int(seq)
+        self.last = values["hash"]
 
 
 class _Walk:

@@ -167,32 +167,6 @@ class EventLog:
         return self._connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
 
 
-class Chain:
-    """The events' hashes, checked one after the other.
-
-    Attributes
-    ----------
-    last
-        Hash of the newest event.
-    broken
-        Number of the first event that is not what it must be, `None` while all are.
-    """
-
-    def __init__(self) -> None:
-        self.last = GENESIS
-        self.broken: int | None = None
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Check the next event, with all its columns."""
-        values = dict(record)
-        seq = values.pop("seq")
-        if self.broken is None and (
-            values["previous_hash"] != self.last or values["hash"] != chained(values)
-        ):
-            self.broken = int(seq)
-        self.last = values["hash"]
-
-
 @functools.cache
 def _existence(pairs: tuple[tuple[str, str | None], ...]) -> sa.Executable:
     """Return the query that asks all at once; the same for every pass, so it is built once."""

@@ -22,7 +22,8 @@ import sqlalchemy as sa
 from jupyter_ml.contract.errors import MLError
 from jupyter_ml.core.attempts import ENDED, Attempts
 from jupyter_ml.core.backup import END, FOLDERS, FORMAT, HEADER, TABLES, Contents
-from jupyter_ml.core.events import SERVICE_EVENT, Chain, EventLog
+from jupyter_ml.core.chain import Chain
+from jupyter_ml.core.events import SERVICE_EVENT, EventLog
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.marker import (
     SQLITE_FILE,
