@@ -46,6 +46,7 @@ VERBS = (
     "backup",
     "restore",
     "audit",
+    "doctor",
     "tick",
     "help",
 )
