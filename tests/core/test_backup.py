@@ -183,7 +183,7 @@ def test_work_that_was_under_way_is_over_and_says_so(
     with Context(second.runtime, ADA).reading() as ctx:
         assert ctx.live_attempts() == []
     assert broken(second) is None
-    eventually(lambda: client.attend() or not _live(client))
+    eventually(lambda: client.attend() and not _live(client))
     second.runtime.workspace.store.close()
 
 

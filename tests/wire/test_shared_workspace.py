@@ -116,7 +116,7 @@ def test_servers_and_kernels_submit_at_once_and_nothing_is_lost_or_done_twice(
         for n in range(most)
         for k in range(EACH)
     }
-    eventually(lambda: client.attend() or _ended(client) == names, 120)
+    eventually(lambda: client.attend() and _ended(client) == names, 120)
     assert sorted(log.read_text().split()) == sorted(names), "each job ran once"
     for server in servers:
         assert _ended(server) == names

@@ -109,7 +109,7 @@ def test_the_first_answer_of_a_log_is_a_reset_with_the_first_line(
     client: LocalClient, job: Callable[[str], None]
 ) -> None:
     job("print('one')\nprint('two')")
-    eventually(lambda: client.attend() or log(client)["Ended"])
+    eventually(lambda: client.attend() and log(client)["Ended"])
     piece = log(client)
     assert (piece["Reset"], piece["FirstLine"], piece["Text"]) == (True, 1, "one\ntwo\n")
     assert log(client, Cursor=piece["Cursor"])["Text"] == ""
@@ -133,7 +133,7 @@ def test_the_workspace_tells_what_it_is_and_what_runs(
     assert (told["Running"], told["Queued"], told["Endpoints"]) == (1, 0, 0)
     with Context(client.runtime, Principal("ada", "test")).writing() as ctx:
         ctx.delete(ctx.get("Experiment", "a"))
-    eventually(lambda: client.attend() or not live(client.runtime))
+    eventually(lambda: client.attend() and not live(client.runtime))
 
 
 def test_the_disk_is_accounted_for_by_what_takes_it(client: LocalClient) -> None:
@@ -180,7 +180,7 @@ def test_the_folder_of_running_work_is_never_garbage(
     assert client.call("CollectGarbage", {"DryRun": True})["Removed"] == []
     with Context(client.runtime, Principal("ada", "test")).writing() as ctx:
         ctx.delete(ctx.get("Experiment", "a"))
-    eventually(lambda: client.attend() or not live(client.runtime))
+    eventually(lambda: client.attend() and not live(client.runtime))
     removed = client.call("CollectGarbage", {"DryRun": False})["Removed"]
     assert [item["Reason"] for item in removed] == ["What it belonged to was deleted."]
 
