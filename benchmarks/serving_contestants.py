@@ -314,6 +314,7 @@ class NoModel(Ours):
                 [sys.executable, str(PEERS / "no_model.py")],
                 env=environment(JUPYTER_ML_ATTEMPT_DIR=root),
                 stdout=subprocess.DEVNULL,
+                start_new_session=True,
             )
             try:
                 eventually((folder / "ready.json").exists, timeout_s=_START_S)
@@ -391,7 +392,7 @@ def _first_answer(request: Request, process: subprocess.Popen[bytes], log: Path)
             ask(request, request.body)
         except OSError as error:
             problem = str(error)
-            if getattr(error, "code", 0) in {400, 422}:
+            if getattr(error, "code", 0) == 422:
                 break
             time.sleep(0.01)
         else:
