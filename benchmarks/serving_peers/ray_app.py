@@ -40,6 +40,7 @@ class Replica:
 
 if __name__ == "__main__":
     ray.init(
+        "local",
         num_cpus=2,
         include_dashboard=False,
         object_store_memory=200_000_000,
