@@ -28,6 +28,16 @@ _MOST_CHARACTERS = 1 << 20
 _DEPTH = 3
 _IPYTHON = re.compile(r"\s*[%!]")
 _COMMENT = re.compile(r"#.*")
+# In a log, all that stands behind the name of a secret: it may be of several words.
+_LOGGED = re.compile(
+    r"""(?P<name>[A-Za-z_][\w-]*)\\?["']?\]?\s*(?:[:=]|(?<=\s)is\s)+\s*(?P<text>\S.*)"""
+)
+# Of a private key, the beginning without its end, and the end without its beginning.
+_KEY_WITHOUT_END = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?!.*-----END [A-Z ]*PRIVATE KEY-----).*", re.DOTALL
+)
+_KEY_CUT_OFF = re.compile(r"\A[^-]*(?:-(?!----BEGIN)[^-]*)*?-----END [A-Z ]*PRIVATE KEY-----")
+_FLAG = re.compile(r"--?(?P<name>[A-Za-z][\w-]*)\s+(?P<text>[^\s-]\S*)")
 # A name and the word behind it: in a magic or a shell command, and in a comment.
 _ARGUMENT, _REMARK = (
     re.compile(rf"""\b(?P<name>[A-Za-z_][\w-]*)["']?\s*{between}\s*(?P<text>[^\s"']+)""")
@@ -76,6 +86,29 @@ def redacted(source: str) -> str:
             start = comment.start()
             lines[number] = line[:start] + _without_words(line[start:], _REMARK)
     return hide("".join(lines), HIDDEN)
+
+
+def redacted_log(text: str) -> str:
+    """Return output of a program with what looks like a secret hidden, rather too much of it.
+
+    Behind a name that says so, in ``name: ...``, ``name=...`` and ``--name ...``, the rest of the
+    line is hidden; credentials that are known by their looks are anywhere.
+    """
+    whole = without_secrets(_KEY_WITHOUT_END.sub(HIDDEN, text), HIDDEN)
+    whole = _KEY_CUT_OFF.sub(HIDDEN, whole)
+    lines = whole.splitlines(keepends=True)
+    return "".join(_without_rest(_without_words(line, _FLAG)) for line in lines)
+
+
+def _without_rest(line: str) -> str:
+    """Return the line up to what stands behind the first name of a secret."""
+    position = 0
+    while found := _LOGGED.search(line, position):
+        if is_secret_name(found["name"]):
+            end = len(line.rstrip("\r\n"))
+            return line[: found.start("text")] + HIDDEN + line[end:]
+        position = found.end("name")
+    return line
 
 
 def _without_words(line: str, pattern: re.Pattern[str]) -> str:

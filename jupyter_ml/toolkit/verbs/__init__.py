@@ -47,6 +47,7 @@ VERBS = (
     "restore",
     "audit",
     "doctor",
+    "bundle",
     "tick",
     "help",
 )
