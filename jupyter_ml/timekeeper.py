@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 WATCH_S = 10.0
 # The wall clock can jump, so it is compared this often instead of slept through.
 LONGEST_SLEEP_S = 5.0
+# A database that is away longer may never come back; any surface starts another timekeeper.
+PATIENCE_S = 3600.0
 
 
 def next_due_at(runtime: Runtime) -> float | None:
@@ -45,9 +47,11 @@ def keep_time(runtime: Runtime) -> None:
     with try_lock(runtime.workspace.lock("timekeeper")) as elected:
         if not elected:
             return
-        while True:
+        answered = time.monotonic()
+        while time.monotonic() - answered < PATIENCE_S:
             try:
                 due_at = next_due_at(runtime)
+                answered = time.monotonic()
                 if due_at is None:
                     return
                 while (left := due_at - runtime.clock()) > 0:

@@ -128,6 +128,9 @@ class Workspace:
                 raise StoreError(msg)
             return
         if self.settings.database and store.is_used():
+            known = read_marker(self.root)
+            if known is not None and known.id == identity:
+                return  # another process has met it meanwhile, and used it
             msg = (
                 f"{place} is the store of another workspace folder, where its files are; "
                 f"{self.root} has none of them. Set JUPYTER_ML_WORKSPACE to that folder, which all "

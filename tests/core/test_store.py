@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from postgresql import PostgresqlServer
 
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core import migrations, sqlite
+from jupyter_ml.core import marker, migrations, sqlite
+from jupyter_ml.core import workspace as workspace_module
 from jupyter_ml.core.failures import StoreError, StoreLostError, StoreUnavailable
 from jupyter_ml.core.migrations import SCHEMA
 from jupyter_ml.core.store import Store
@@ -409,6 +410,27 @@ def test_a_folder_and_a_database_that_do_not_belong_together_are_refused(
     with pytest.raises(StoreError, match="not the store of the workspace"):
         Workspace(fresh_settings(tmp_path / "first", database=other)).store  # noqa: B018
     first.store.close()
+
+
+def test_a_store_that_another_process_met_and_used_meanwhile_is_no_stranger(
+    own_database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Workspace(own_database)
+    looks = iter([None])
+    first.store.close()
+    with first.store.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO events (seq, event_id, time, type, name, source, principal, detail, "
+            "previous_hash, hash) VALUES (1, '', 0, '', '', '', '', '{}', '', '')"
+        )
+    # This one looked into the folder before the other had left its mark.
+    monkeypatch.setattr(
+        workspace_module, "read_marker", lambda root: next(looks, marker.read_marker(root))
+    )
+    second = Workspace(own_database)
+    assert second.store.identity() == first.store.identity()
+    for each in (first, second):
+        each.store.close()
 
 
 def test_a_missing_driver_is_named_with_the_extra_that_brings_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from postgresql import PostgresqlServer
 from jupyter_ml.composition import attend, compose
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.failures import StoreUnavailable
+from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import eventually, fresh_settings
@@ -68,7 +69,13 @@ def test_work_that_ends_while_the_database_is_away_is_taken_in_when_it_is_back(
     server.start()
     # The supervisor's tick found no database; the timekeeper has waited for it.
     eventually(lambda: states(runtime) == ["Ended"], 60)
+    eventually(lambda: has_no_timekeeper(runtime), 60)
     runtime.workspace.store.close()
+
+
+def has_no_timekeeper(runtime: Runtime) -> bool:
+    with try_lock(runtime.workspace.lock("timekeeper")) as free:
+        return free
 
 
 def test_the_password_of_the_database_is_in_no_file_but_the_keys_and_in_no_process(

@@ -17,6 +17,7 @@ import pytest
 
 from jupyter_ml.composition import attend, compose
 from jupyter_ml.core.context import Context
+from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import eventually, fresh_settings
@@ -96,6 +97,11 @@ def all_ended(runtime: Runtime, count: int) -> list[Attempt] | None:
     found = attempts(runtime)
     ended = [attempt for attempt in found if not attempt.is_live]
     return found if len(found) == len(ended) >= count else None
+
+
+def is_free(lock: Path) -> bool:
+    with try_lock(lock) as held:
+        return held
 
 
 def shim_of(runtime: Runtime, attempt: Attempt) -> int:
@@ -227,6 +233,8 @@ def test_a_killed_supervisor_is_noticed_when_nothing_else_runs(
     eventually(notes.exists)
     os.kill(shim_of(alone, attempts(alone)[0]), signal.SIGKILL)
     (attempt,) = eventually(lambda: all_ended(alone, 1), 4 * WATCH_S)
+    with_no_timekeeper = alone.workspace.lock("timekeeper")
+    eventually(lambda: is_free(with_no_timekeeper), 2 * WATCH_S)
     assert attempt.verdict["reason"] == "SupervisorLost"
 
 
