@@ -65,6 +65,8 @@ class AwsHandler(JupyterHandler):
         else:
             error = ServiceError(text)
             error.code, error.status = f"HTTP{status_code}", status_code
+        # What is left of the body stands where the next request would.
+        self.set_header("Connection", "close")
         self._finish(refusal(error, rest=True))
 
     async def _answer(self, path: str = "") -> None:

@@ -79,7 +79,10 @@ def validate_shape(shape: Shape, value: Any) -> Any:
         If anything breaks the contract; the message names every violation.
     """
     violations: list[str] = []
-    checked = _check_of(shape)(value, "", violations)
+    try:
+        checked = _check_of(shape)(value, "", violations)
+    except RecursionError:
+        raise ValidationException("The request is nested too deeply to be read.") from None
     if violations:
         count = len(violations)
         noun = "error" if count == 1 else "errors"
@@ -109,6 +112,11 @@ def safe_pattern(pattern: str) -> str:
     """Return a pattern of the model, or its equal that takes no exponential time."""
     equals = {entry["pattern"]: entry["use"] for entry in relaxations()["patterns"]}
     return str(equals.get(pattern, pattern))
+
+
+def extra_patterns(shape: Shape) -> list[str]:
+    """Return the patterns of what a shape takes here beyond its own."""
+    return [entry["pattern"] for entry in relaxations()["values"] if shape.name in entry["shapes"]]
 
 
 _checks: dict[Shape, Check] = {}
@@ -198,7 +206,7 @@ def _string_check(shape: Shape) -> Check:
     allowed, pattern, secret = frozenset(shape.enum), shape.pattern, shape.is_sensitive
     least, most = shape.minimum or 0, shape.maximum
     matches = matcher(safe_pattern(pattern)) if pattern else None
-    also = {extra: matcher(extra) for extra in _extra_patterns(shape)}
+    also = {extra: matcher(extra) for extra in extra_patterns(shape)}
 
     def check(value: Any, path: str, violations: list[str]) -> Any:
         if not isinstance(value, str):
@@ -341,7 +349,3 @@ def _listed(choices: tuple[str, ...]) -> str:
 
 def _wire_case(name: str) -> str:
     return name[:1].lower() + name[1:]
-
-
-def _extra_patterns(shape: Shape) -> list[str]:
-    return [entry["pattern"] for entry in relaxations()["values"] if shape.name in entry["shapes"]]

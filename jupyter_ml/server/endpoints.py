@@ -43,6 +43,13 @@ class InvocationHandler(MLHandler):
         """Keep a piece of the body."""
         self._chunks.append(chunk)
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Translate what was raised; where the body was not read, the connection ends with it."""
+        length = self.request.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > sum(map(len, self._chunks)):
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
+
     @web.authenticated
     async def post(self, name: str) -> None:
         """Invoke the endpoint with the body as it is."""

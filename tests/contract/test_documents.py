@@ -13,6 +13,10 @@ def test_an_object_is_read(content: str | bytes) -> None:
     assert json_object(content) == {"a": 1}
 
 
+def test_a_whole_surrogate_pair_is_one_character() -> None:
+    assert json_object(b'{"a": "\\ud83d\\ude80"}') == {"a": "\U0001f680"}
+
+
 def test_nothing_is_an_empty_object() -> None:
     assert json_object(b"") == {}
 
@@ -23,6 +27,8 @@ def test_nothing_is_an_empty_object() -> None:
         (b"{", "The message is not JSON"),
         (b"\xff", "The message is not JSON"),
         (b"[" * 100_000, "The message is not JSON"),
+        (b'{"a": "\\ud800"}', r"half of a surrogate pair, \\ud800"),
+        ('{"\\uDC00": 1}', r"half of a surrogate pair, \\udc00"),
         (b"[1]", "The message must be an object, not list"),
         (b"null", "The message must be an object, not NoneType"),
     ],

@@ -231,3 +231,11 @@ def _is_relaxed(shape: model.Shape | None) -> bool:
         if one.type in {"list", "map"}:
             todo.append(one.element)
     return False
+
+
+def test_a_request_that_is_nested_too_deeply_is_refused() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"SubExpressions": [deep]}
+    request = {"Resource": "TrainingJob", "SearchExpression": deep}
+    assert "nested too deeply" in refusal("Search", request)

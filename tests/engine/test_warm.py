@@ -381,6 +381,15 @@ def test_a_zygote_that_cannot_be_asked_any_more_leaves(warm):
     eventually(lambda: identity.start_time(pid) is None, 30)
 
 
+def test_only_its_owner_reaches_the_socket_of_a_zygote(warm, tmp_path):
+    warm.warm_up(warm.work(""))
+    sockets = [path for path in tmp_path.rglob("*") if path.is_socket()]
+    assert sockets
+    for path in sockets:
+        folders = path.relative_to(tmp_path).parents[:-1]
+        assert any((tmp_path / one).stat().st_mode & 0o077 == 0 for one in folders)
+
+
 def test_a_zygote_leaves_with_its_workspace(warm):
     folder = warm.warm_up(warm.work(""))
     pid = zygote_pid(warm, folder)

@@ -17,36 +17,52 @@ from jupyter_ml.server.extension import routes
 from jupyter_ml.server.topics import Topics
 from jupyter_ml.testing import fresh_settings
 
-SAMPLE = {r"([A-Z][A-Za-z]+)": "GetWorkspace", r"([^/]+)": "cancer", r"(/.*)?": "/"}
+SAMPLE = {"\\.": ".", r"([A-Z][A-Za-z]+)": "GetWorkspace", r"([^/]+)": "cancer", r"(/.*)?": "/"}
+
+
+def patterns(tmp_path: Any) -> list[str]:
+    """Return the pattern of each route that the extension registers."""
+    backend = Backend(fresh_settings(tmp_path))
+    table = routes(backend, Topics(backend.read), S3Access(lambda: backend.s3))
+    return [pattern for pattern, _, _ in table]
 
 
 def paths(tmp_path: Any) -> list[str]:
     """Return one address of each route that the extension registers."""
-    backend = Backend(fresh_settings(tmp_path))
-    found = [
-        pattern
-        for pattern, _, _ in routes(backend, Topics(backend.read), S3Access(lambda: backend.s3))
-    ]
+    found = patterns(tmp_path)
     for group, sample in SAMPLE.items():
         found = [pattern.replace(group, sample) for pattern in found]
     assert not [path for path in found if re.search(r"[()\[\]]", path)]
     return found
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 async def test_every_route_refuses_a_request_without_credentials(
     jp_serverapp: Any, jp_base_url: str, http_server_client: Any, tmp_path: Any, method: str
 ) -> None:
     statuses = {}
     for path in paths(tmp_path):
         url = jp_base_url + path
-        body = b"{}" if method in {"POST", "PUT"} else None
+        body = b"{}" if method in {"POST", "PUT", "PATCH"} else None
         response = await http_server_client.fetch(
             url, method=method, body=body, raise_error=False, follow_redirects=False
         )
         statuses[path] = response.code
     assert set(statuses.values()) <= {403, 405}
     assert 403 in statuses.values()
+
+
+async def test_every_route_of_a_running_server_is_in_the_table(
+    jp_serverapp: Any, jp_base_url: str, tmp_path: Any
+) -> None:
+    running = [
+        rule.matcher.regex.pattern
+        for group in jp_serverapp.web_app.default_router.rules
+        for rule in getattr(group.target, "rules", ())
+        if getattr(rule.target, "__module__", "").startswith("jupyter_ml")
+    ]
+    table = [f"{jp_base_url}{pattern}$" for pattern in patterns(tmp_path)]
+    assert sorted(running) == sorted(table)
 
 
 async def test_the_websocket_refuses_a_stranger(

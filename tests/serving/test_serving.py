@@ -68,7 +68,9 @@ def test_the_self_test_and_the_versions_are_told_when_it_is_ready(
 
 
 def test_every_route_asks_for_the_token(cancer_endpoint: Served) -> None:
-    for method, path in [("GET", "/ping"), ("GET", "/metrics.json"), ("POST", "/invocations")]:
+    # The token is asked for before the path is looked at, so that a new one is no exception.
+    routes = [("GET", "/ping"), ("GET", "/metrics.json"), ("POST", "/invocations")]
+    for method, path in [*routes, ("GET", "/nothing"), ("DELETE", "/"), ("PATCH", "/ping")]:
         for token in (None, "wrong"):
             assert cancer_endpoint.request(method, path, token=token)[0] == 401
     assert cancer_endpoint.request("GET", "/ping")[0] == 200
