@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jupyter_ml.toolkit.experiments import compare
     from jupyter_ml.toolkit.extension import load_ipython_extension, unload_ipython_extension
     from jupyter_ml.toolkit.jobs import job, jobs
+    from jupyter_ml.toolkit.searching import runs
     from jupyter_ml.toolkit.session import status
     from jupyter_ml.toolkit.tracking import batch, log, progress, run
     from jupyter_ml.toolkit.training import train
@@ -33,6 +34,7 @@ _HOMES = {
     "log": "jupyter_ml.toolkit.tracking",
     "progress": "jupyter_ml.toolkit.tracking",
     "run": "jupyter_ml.toolkit.tracking",
+    "runs": "jupyter_ml.toolkit.searching",
     "status": "jupyter_ml.toolkit.session",
     "train": "jupyter_ml.toolkit.training",
     "unload_ipython_extension": "jupyter_ml.toolkit.extension",
@@ -51,6 +53,7 @@ __all__ = [
     "log",
     "progress",
     "run",
+    "runs",
     "status",
     "train",
     "unload_ipython_extension",

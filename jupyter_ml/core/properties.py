@@ -118,7 +118,8 @@ def _resolve(shape: Shape, parts: list[str], name: str) -> tuple[list[str], str,
         return _entry(shape.element, parts, name)
     if shape.type == "list" and shape.element.type == "structure":
         naming = _naming(shape.element)
-        if naming is not None and _spelled(shape.element, parts[0]) is None:
+        # Such elements hold no structures: what has more parts begins with an element's name.
+        if naming is not None and (len(parts) > 1 or parts[0] not in shape.element.members):
             return _entry(shape.element, parts, name, naming)
         path, type_, inner, found = _resolve(shape.element, parts, name)
         return path, type_, _each(inner), found

@@ -45,6 +45,8 @@ def record(kind):
         ("FinalMetricDataList.MetricName", ["val.loss"], "text"),
         ("Tags.team", ["red"], "free"),
         ("Tags.Key", ["team"], "text"),
+        ("Tags.key", [], "free"),
+        ("Tags.Key.Value", [], "free"),
         ("AlgorithmSpecification.ContainerArguments", ["x", "y"], "text"),
         ("ResourceConfig.InstanceCount", [], "number"),
         ("EnableNetworkIsolation", [], "boolean"),

@@ -44,6 +44,7 @@ RESOURCES = (
         searched={
             "Metrics": found.metrics_of,
             "Parents": found.parents_of,
+            "RunName": found.names_of,
             "SourceDetail": found.sources_of,
         },
         kept=("Parameters",),

@@ -41,6 +41,11 @@ def metrics_of(ctx: Context, rows: Sequence[Row]) -> list[list[Json]]:
     ]
 
 
+def names_of(_ctx: Context, rows: Sequence[Row]) -> list[str]:
+    """Return the name by which people call each run: that of its job where it has one."""
+    return [row.parent.rpartition("/")[2] if row.parent else row.key for row in rows]
+
+
 def parents_of(ctx: Context, rows: Sequence[Row]) -> list[list[Json]]:
     """Return the trials that each run belongs to, with their experiments."""
     wanted = {row.key for row in rows}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.toolkit.display import words
+from jupyter_ml.toolkit.filters import Filter, parse_filter
+from jupyter_ml.toolkit.searching import found_runs
 from jupyter_ml.toolkit.verbs.output import Table
 
 if TYPE_CHECKING:
@@ -27,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=WHAT, default="jobs", help="default: jobs")
     parser.add_argument("--name", metavar="TEXT", help="only names that contain this")
     parser.add_argument("--status", choices=_STATUSES, help="only jobs in this status")
+    parser.add_argument(
+        "--filter",
+        metavar="TEXT",
+        help="only runs that fulfil this, such as 'metrics.auc > 0.8 and params.depth = 3'",
+    )
+    parser.add_argument(
+        "--sort", metavar="NAME", help="runs in this order, such as 'metrics.auc desc'"
+    )
     parser.add_argument("-n", "--limit", type=int, default=50, metavar="N", help="default: 50")
 
 
@@ -37,6 +47,9 @@ def run(client: Client, args: argparse.Namespace) -> Table:
         raise UsageError(msg)
     if args.status and args.what != "jobs":
         msg = "--status is for jobs."
+        raise UsageError(msg)
+    if (args.filter or args.sort) and args.what != "runs":
+        msg = f"--filter and --sort are for runs: {args.prog} list runs --filter TEXT"
         raise UsageError(msg)
     return {"jobs": _jobs, "endpoints": _endpoints, "models": _models, "runs": _runs}[args.what](
         client, args
@@ -98,25 +111,24 @@ def _models(client: Client, args: argparse.Namespace) -> Table:
 
 
 def _runs(client: Client, args: argparse.Namespace) -> Table:
-    found = paginate(client, "ListTrialComponents", dict(_NEWEST), "TrialComponentSummaries")
-    named = (run for run in found if (args.name or "") in _run_name(run))
+    filtered = parse_filter(args.filter) if args.filter else Filter({}, ())
+    found = found_runs(client, filtered, args.sort, args.limit, contains=args.name)
     rows = [
         (
-            _run_name(run),
-            run.get("Status", {}).get("PrimaryStatus", ""),
-            _age(run["CreationTime"]),
+            run.name,
+            run.status,
+            *(_value(run.facts.get(column)) for column in filtered.columns),
+            _age(run.created),
         )
-        for run in islice(named, args.limit)
+        for run in found
     ]
-    return Table(("RUN", "STATUS", "CREATED"), rows, "" if rows else "No runs.")
+    columns = ("RUN", "STATUS", *filtered.columns, "CREATED")
+    nothing = "No runs fulfil the filter." if args.filter else "No runs."
+    return Table(columns, rows, "" if rows else nothing)
 
 
-def _run_name(run: Json) -> str:
-    """Return the name by which a run is compared: that of its job where it has one."""
-    source = run.get("TrialComponentSource", {})
-    if source.get("SourceType") == "SageMakerTrainingJob":
-        return str(source["SourceArn"]).rpartition("/")[2]
-    return str(run["TrialComponentName"])
+def _value(value: str | float | None) -> str:
+    return words.number(value) if isinstance(value, float) else str(value or "")
 
 
 def _objective(objective: Json | None) -> str:

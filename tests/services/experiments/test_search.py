@@ -52,6 +52,8 @@ JOB = "job-aws-training-job"
         (("Metrics.auc", "NotExists"), [JOB]),
         (("Source.SourceArn", "Contains", "training-job/job"), [JOB]),
         (("SourceDetail.TrainingJob.HyperParameters.depth", "Equals", "5"), [JOB]),
+        (("RunName", "Equals", "job"), [JOB]),
+        (("RunName", "Contains", "training"), []),
         (("Status.PrimaryStatus", "Equals", "Completed"), ["ended"]),
         (("CreatedBy.UserProfileName", "Equals", "ada"), ["ended", "going", JOB]),
     ],
