@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MARKER = "JUPYTER_ML_JOB"
 """Holds the attempt's token in every process of an attempt, so that strays can be found."""
 
-_OWN = re.compile(r"JUPYTER_ML_(JOB|ATTEMPT_DIR|MEMBERS?|RUN_DIR|LISTEN_FD|ZYGOTE)$")
+_OWN = re.compile(r"JUPYTER_ML_(JOB|ATTEMPT_DIR|MEMBERS?|RUN_DIR|LISTEN_FD|VIEW|ZYGOTE)$")
 _URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@|://\S*[?&](ssl)?password=")
 _OF_A_KERNEL = frozenset({"CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "MPLBACKEND"})
 THREAD_VARIABLES = (

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.attempts import AttemptRef
 from jupyter_ml.core.detach import detach
-from jupyter_ml.engine import identity, limits, machine, tree
+from jupyter_ml.engine import identity, isolation, limits, machine, tree
 from jupyter_ml.engine.admission import obstacles
 from jupyter_ml.engine.durable import read_json, write_json
 from jupyter_ml.engine.environment import MARKER, inheritable
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from jupyter_ml.engine.work import Work
 
 STALE_AFTER_S = 10.0
+# What isolated work must not see of the workspace: keys, and whom it could ask to run a program.
+_HIDDEN = ("keys", "warm")
 _SHIM = Path(__file__).with_name("shim.py")
 
 
@@ -105,7 +107,7 @@ class LocalEngine:
         program = work.argv[0] if work.argv else ""
         if not os.path.isabs(program) or not os.access(program, os.X_OK):
             found.append(f"{program!r} is not the absolute path of a program that can be run.")
-        return found
+        return found + isolation.obstacles(work)
 
     def submit(
         self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = (), tick: Sequence[str] = ()
@@ -223,6 +225,8 @@ class LocalEngine:
             "machine": here.to_json(),
             "log": self._log,
             "control_groups": self._control_groups,
+            "workspace": str(self._root),
+            "hidden": [str(self._root / name) for name in _HIDDEN],
             "tick": list(tick),
             "warm": warm,
         }

@@ -20,7 +20,10 @@ from jupyter_ml.engine.warm import forked, standby
 from jupyter_ml.engine.warm.standby import Birth, Held
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyter_ml.engine.limits import ControlGroup
+    from jupyter_ml.engine.view import View
 
 _PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 18
@@ -32,6 +35,7 @@ class Limits(NamedTuple):
     group: ControlGroup | None
     data_bytes: int | None
     cpus: list[int] | None
+    view: View | None = None
 
     @property
     def held(self) -> Held:
@@ -101,7 +105,7 @@ class Member:
         errors, error_writer = os.pipe()
         birth = Birth(argv, environment, self.directory, self.limits.held)
         start = standby.start if forked.can_run(argv) else _execute
-        pid = start(birth, writer, error_writer)
+        pid = start(birth, writer, error_writer, self._entry(listener))
         os.close(writer)
         os.close(error_writer)
         with open(errors, encoding="utf-8") as file:
@@ -173,18 +177,28 @@ class Member:
         environment.update(work["env"])
         if listener is not None:
             environment["JUPYTER_ML_LISTEN_FD"] = str(listener)
+        if self.limits.view is not None and work["hands_on"]:
+            environment.update(self.limits.view.to_environment())
         return environment | {
             MARKER: spec["token"],
-            "JUPYTER_ML_TOKEN": spec["token"],
             "JUPYTER_ML_ATTEMPT_DIR": spec["directory"],
             "JUPYTER_ML_MEMBER": str(self.rank),
             "JUPYTER_ML_MEMBERS": str(work["members"]),
             "JUPYTER_ML_MACHINE": spec["machine"],
         }
 
+    def _entry(self, listener: int | None) -> Callable[[], None] | None:
+        """Return what the process does first to see what it is to see of the machine."""
+        view = self.limits.view
+        if view is None or self._spec["work"]["hands_on"]:
+            return None
+        return lambda: view.enter(self.directory, listens=listener is not None)
 
-def _execute(birth: Birth, output: int, errors: int) -> int:
-    """Start a program in a process of its own; return its process id."""
+
+def _execute(
+    birth: Birth, output: int, errors: int, first: Callable[[], None] | None = None
+) -> int:
+    """Start a program in a process of its own; see `standby.start`."""
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -193,6 +207,8 @@ def _execute(birth: Birth, output: int, errors: int) -> int:
         tree.die_with_parent(parent)
         _restore_signals()
         standby.enter(birth, output)
+        if first is not None:
+            first()
         if (listener := birth.environment.get("JUPYTER_ML_LISTEN_FD")) is not None:
             os.set_inheritable(int(listener), True)  # noqa: FBT003  (the function's own order)
         os.execve(birth.argv[0], birth.argv, birth.environment)  # noqa: S606

@@ -52,7 +52,8 @@ class Verdict:
         Epoch seconds; `started_at` is `None` when nothing was started.
     enforced
         How each limit was held: `{"memory": "cgroup" | "rlimit" | "watchdog" | "advisory" |
-        "none", "cpu": "affinity" | "advisory" | "none"}`; "none" where no limit was asked for.
+        "none", "cpu": "affinity" | "advisory" | "none"}`; "none" where no limit was asked for. And
+        `"network": "network namespace"` where the work was cut off.
     dropped_log_bytes
         Bytes of output that are not in the log: rotated away, or the disk was full.
     restarts

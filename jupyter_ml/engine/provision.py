@@ -14,6 +14,7 @@ from typing import Any
 
 from jupyter_ml.engine import limits, tree
 from jupyter_ml.engine.member import Limits
+from jupyter_ml.engine.view import View
 
 _BACKLOG = 1024
 _MIB = 1 << 20
@@ -28,6 +29,12 @@ class Provision:
         One per member, by rank.
     enforced
         How they are held; see `protocol.Verdict`.
+
+    Raises
+    ------
+    StepError
+        The work is to be isolated, or to find folders at places of its choice, and the system
+        does not allow that.
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -35,9 +42,14 @@ class Provision:
         self._spec = spec
         self.enforced = {"memory": "none", "cpu": "none"}
         count = self._work["members"]
+        view = None
+        if self._work["isolated"] or self._work["mounts"]:
+            view = View.make(spec)
+        if self._work["isolated"]:
+            self.enforced["network"] = "network namespace"
         groups, data_bytes = self._memory(count)
         cpus = self._cpus(count)
-        self.limits = [Limits(groups[rank], data_bytes, cpus[rank]) for rank in range(count)]
+        self.limits = [Limits(groups[rank], data_bytes, cpus[rank], view) for rank in range(count)]
 
     @property
     def groups(self) -> list[str]:
@@ -45,7 +57,7 @@ class Provision:
         return [each.group.path for each in self.limits if each.group is not None]
 
     def release(self) -> None:
-        """Remove the control groups; the CPUs are given back when this process ends."""
+        """Remove the control groups; CPUs and namespaces are given back when this process ends."""
         for each in self.limits:
             if each.group is not None:
                 each.group.remove()

@@ -14,7 +14,7 @@ _ENGINE = os.path.dirname(os.path.abspath(__file__))
 
 def main(directory: str) -> None:
     """Run the attempt, then the command that takes note of its end."""
-    from jupyter_ml.engine import awaiting  # noqa: PLC0415  (after `_name_packages`)
+    from jupyter_ml.engine import awaiting  # noqa: PLC0415  (after `name_packages`)
     from jupyter_ml.engine.durable import read_json  # noqa: PLC0415
     from jupyter_ml.engine.supervisor import Supervisor  # noqa: PLC0415
     from jupyter_ml.engine.warm import folder, forked  # noqa: PLC0415
@@ -31,7 +31,7 @@ def main(directory: str) -> None:
         folder.start(warm, imports, os.environ)
 
 
-def _name_packages() -> None:
+def name_packages() -> None:
     """Make the modules beside this file importable without running the packages' own code."""
     folders = {"jupyter_ml": os.path.dirname(_ENGINE), "jupyter_ml.engine": _ENGINE}
     for name, folder in folders.items():
@@ -41,6 +41,6 @@ def _name_packages() -> None:
 
 
 if __name__ == "__main__":
-    _name_packages()
+    name_packages()
     os.setsid()
     main(sys.argv[1])

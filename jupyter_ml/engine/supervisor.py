@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.engine import identity, tree
 from jupyter_ml.engine.durable import read_json, release, reserve, write_json
+from jupyter_ml.engine.environment import MARKER
 from jupyter_ml.engine.gauge import Gauge
 from jupyter_ml.engine.member import Member
 from jupyter_ml.engine.outcome import Cause, decide, signal_name
@@ -69,6 +70,7 @@ class Supervisor:
         self._restarts = 0
         self._stop_seen = 0
         self._signal = 0
+        self._told_ready = False
         self._announced: dict[str, Any] = {}
         self._wake = self._wake_on_signals()
 
@@ -138,7 +140,11 @@ class Supervisor:
                 return
             host, port = self._listener.getsockname()
             write_json(self._path("address.json"), {"host": host, "port": port}, sync=False)
-        self._provision = Provision(self._spec)
+        try:
+            self._provision = Provision(self._spec)
+        except OSError as error:
+            self._end(Cause("not_started", 0, error))
+            return
         self._announce("starting")
         self._members += [
             Member(self._spec, rank, held) for rank, held in enumerate(self._provision.limits)
@@ -168,6 +174,7 @@ class Supervisor:
             if now >= watch_at:
                 watch_at = now + _WATCH_S
                 self._check_memory()
+                self._check_ready()
             self._check_stop()
             self._check_deadlines(now)
             if now >= beat_at:
@@ -295,6 +302,16 @@ class Supervisor:
             if size >= limit_mb * _MIB:
                 self._members[rank].watchdog_bytes = size
                 self._kill_tree([rank])
+
+    def _check_ready(self) -> None:
+        """Have note taken that the work is ready, where it cannot do that itself."""
+        if self._told_ready or not (self._work["isolated"] and self._spec["tick"]):
+            return
+        if os.path.exists(self._path("ready.json")):
+            self._told_ready = True
+            tick = self._spec["tick"]
+            # Marked as no process of the attempt, whose end it shall not share.
+            os.posix_spawnp(tick[0], tick, {**os.environ, MARKER: ""}, setpgroup=0)
 
     def _kill_tree(self, ranks: Sequence[int] | None = None) -> None:
         """Kill until nothing is left; what forks meanwhile is found in the next round."""

@@ -61,6 +61,15 @@ class Work:
         Modules that such a process imports in any case.
     keep_alive_s
         Seconds that it stays after this work has started; `None` for the workspace's default.
+    isolated
+        Whether all members are in one network of their own, from which nothing else is reached:
+        no other machine, no program of this one, and nobody by a socket that is a file. The
+        workspace cannot be changed from there, and the user's credentials are not seen.
+    mounts
+        Whether what members start may find folders at places of its own choice.
+    hands_on
+        Whether a member itself stays as it is, and starts something that enters the view of the
+        machine that `isolated` and `mounts` ask for; see `view.handed_on`.
     """
 
     argv: tuple[str, ...]
@@ -81,6 +90,9 @@ class Work:
     warm: bool = False
     preload: tuple[str, ...] = ()
     keep_alive_s: float | None = None
+    isolated: bool = False
+    mounts: bool = False
+    hands_on: bool = False
 
     @property
     def is_service(self) -> bool:

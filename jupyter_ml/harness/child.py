@@ -38,6 +38,8 @@ class Child:
         Takes what it prints.
     fork
         Whether it may be run in a fork of this process, which has imported much already.
+    enter
+        Called in the new process before it is the program.
     """
 
     def __init__(
@@ -48,9 +50,10 @@ class Child:
         pump: Pump,
         *,
         fork: bool = True,
+        enter: Callable[[], None] | None = None,
     ) -> None:
         start = _Forked if fork and forked.can_run(command) else _Started
-        self._process = start(command, environment, folder)
+        self._process = start(command, environment, folder, enter)
         self._pump = pump
         self._killer: threading.Timer | None = None
         self._kill_at = 0.0
@@ -111,7 +114,11 @@ class _Started:
     """A program in a process that was started for it."""
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], folder: Path
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        enter: Callable[[], None] | None,
     ) -> None:
         self._process = subprocess.Popen(
             list(command),
@@ -121,8 +128,8 @@ class _Started:
             cwd=folder,
             env=dict(environment),
             start_new_session=True,
-            # it only calls prctl, which takes no lock that another thread could hold
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509
+            # it calls the kernel only, and takes no lock that another thread could hold
+            preexec_fn=_prepare(enter),  # noqa: PLW1509
         )
         self.pid = self._process.pid
         self.output = cast("IO[bytes]", self._process.stdout).fileno()
@@ -138,12 +145,16 @@ class _Forked:
     """A program in a fork of this process; see `jupyter_ml.engine.warm`."""
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], folder: Path
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        enter: Callable[[], None] | None,
     ) -> None:
         self._code: int | None = None
         self.output, writer = os.pipe()
         birth = standby.Birth(list(command), dict(environment), str(folder), standby.held())
-        self.pid = standby.start(birth, writer)
+        self.pid = standby.start(birth, writer, first=enter)
         os.close(writer)
 
     def send_signal(self, number: int) -> None:
@@ -155,6 +166,14 @@ class _Forked:
         if self._code is None:
             self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return self._code
+
+
+def _prepare(enter: Callable[[], None] | None) -> Callable[[], Any] | None:
+    """Return what a child does first: enter, and from then on end when the harness is killed."""
+    die_with_parent = _die_with_parent()
+    if enter is None or die_with_parent is None:
+        return enter or die_with_parent
+    return lambda: (enter(), die_with_parent())
 
 
 def _die_with_parent() -> Callable[[], Any] | None:

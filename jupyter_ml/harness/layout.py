@@ -55,8 +55,9 @@ class Layout:
 
     def make(self) -> None:
         """Create the folders."""
-        folders = (self.code, self.config, self.data, self.model, self.output / "data")
-        for folder in (*folders, self.output / "intermediate"):
+        own = (self.code, self.config, self.data, self.base / "checkpoints")
+        shared = (self.model, self.output / "data", self.output / "intermediate")
+        for folder in (*own, *shared):
             folder.mkdir(parents=True, exist_ok=True)
 
     def write_config(self, name: str, value: Any) -> None:

@@ -96,7 +96,7 @@ class ServeConfig:
             environment=values.get("environment", {}),
             compiles=bool(values.get("compiles", True)),
             memory_mb=(work.get("work") or {}).get("memory_mb"),
-            tick=tuple(values.get("tick") or work.get("tick") or ()),
+            tick=tuple(values.get("tick") or _tick(work)),
         )
 
     @property
@@ -133,6 +133,12 @@ def write_text(path: Path, text: str) -> None:
 
 def _path(value: str | None) -> Path | None:
     return None if value is None else Path(value)
+
+
+def _tick(work: dict[str, Any]) -> list[str]:
+    """Return the command; none where what it starts would be cut off, too."""
+    is_isolated = work.get("work", {}).get("isolated", False)
+    return [] if is_isolated else list(work.get("tick") or ())
 
 
 def _work(attempt_dir: Path) -> dict[str, Any]:

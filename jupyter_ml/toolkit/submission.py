@@ -51,15 +51,20 @@ class Sizing:
         Members of the job.
     max_runtime_s
         The job is stopped after so many seconds.
+    isolated
+        Whether the network is kept away from the job.
     """
 
     instance_type: str = "ml.local"
     instance_count: int = 1
     max_runtime_s: int = DAY_S
+    isolated: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """Return the members of a request that say so."""
+        network = {"EnableNetworkIsolation": True} if self.isolated else {}
         return {
+            **network,
             "ResourceConfig": {
                 "InstanceType": self.instance_type,
                 "InstanceCount": self.instance_count,

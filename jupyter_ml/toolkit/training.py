@@ -65,7 +65,7 @@ def train(
     metrics
         Regular expressions by metric name, to find metrics in what the script prints.
     sizing
-        Instance type, number of instances and time limit.
+        Instance type, number of instances, time limit, and whether the network is kept away.
 
     Returns
     -------

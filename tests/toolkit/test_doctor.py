@@ -152,6 +152,7 @@ def test_isolation_is_probed_by_leaving_the_network(settings: Settings) -> None:
     found = probes.network_isolation(Place(settings))
     works = subprocess.run(["unshare", "--user", "--net", "true"], check=False, capture_output=True)
     assert found.status == ("ok" if works.returncode == 0 else "no"), found
+    assert probes.literal_paths(Place(settings)).status == found.status
 
 
 def test_work_that_nothing_knows_and_work_that_was_lost_are_named(used: LocalClient) -> None:

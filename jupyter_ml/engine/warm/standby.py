@@ -141,7 +141,12 @@ def dismiss() -> None:
         one.channel.close()
 
 
-def start(birth: Birth, output: int, errors: int | None = None) -> int:
+def start(
+    birth: Birth,
+    output: int,
+    errors: int | None = None,
+    first: Callable[[], None] | None = None,
+) -> int:
     """Have a program run in a fork of this process; return its process id.
 
     Parameters
@@ -152,7 +157,11 @@ def start(birth: Birth, output: int, errors: int | None = None) -> int:
         Descriptor that it writes output and errors to.
     errors
         Descriptor that is closed when the program begins; before that, why it could not.
+    first
+        Called in the process before it is the program; no process in waiting can do that.
     """
+    if first is not None:
+        dismiss()
     descriptors = [output] if errors is None else [output, errors]
     if (one := take()) is not None and one.send(json.dumps(birth).encode(), descriptors):
         return one.pid
@@ -160,7 +169,7 @@ def start(birth: Birth, output: int, errors: int | None = None) -> int:
     pid = os.fork()
     if pid == 0:
         tree.die_with_parent(parent)
-        _run(birth, output, errors)
+        _run(birth, output, errors, first)
     return pid
 
 
@@ -202,9 +211,13 @@ def _become_program(channel: socket.socket, below: int) -> NoReturn:
     _run(birth, descriptors[0], descriptors[1] if descriptors[1:] else None)
 
 
-def _run(birth: Birth, output: int, errors: int | None) -> NoReturn:
+def _run(
+    birth: Birth, output: int, errors: int | None, first: Callable[[], None] | None = None
+) -> NoReturn:
     try:
         enter(birth, output)
+        if first is not None:
+            first()
         _State.held = birth.held
     except BaseException as error:  # noqa: BLE001  (told to the parent; then this process ends)
         os.write(2 if errors is None else errors, f"{type(error).__name__}: {error}".encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 _NO_CLOUD = "rejected: there is no virtual private cloud here; leave it out"
 _NO_ROLES = "recorded: there are no roles on one machine"
 _ONE_VARIANT = "rejected: this version serves one production variant; leave it out"
-_NO_ISOLATION = "rejected: endpoints cannot be cut off from the network here; leave it out"
 _NO_KMS = "rejected: there is no key service here; leave it out"
 _LATER = "rejected: this version does not do it yet; leave it out"
 _ONE_CONTAINER = "rejected: this version serves one container for each model; leave it out"
@@ -45,7 +44,7 @@ MEMBERS: dict[str, dict[str, str]] = {
         "ExecutionRoleArn": _NO_ROLES,
         "Tags": "used",
         "VpcConfig": _NO_CLOUD,
-        "EnableNetworkIsolation": _NO_ISOLATION,
+        "EnableNetworkIsolation": "used",
     },
     "CreateEndpointConfig": {
         "EndpointConfigName": "used",
@@ -82,7 +81,7 @@ MEMBERS: dict[str, dict[str, str]] = {
         "ShadowProductionVariants": _ONE_VARIANT,
         "ExecutionRoleArn": _NO_ROLES,
         "VpcConfig": _NO_CLOUD,
-        "EnableNetworkIsolation": _NO_ISOLATION,
+        "EnableNetworkIsolation": "used",
         "MetricsConfig": _LATER,
         "CrossRegionTrafficConfig": "rejected: there are no other regions here; leave it out",
     },

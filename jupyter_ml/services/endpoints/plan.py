@@ -50,6 +50,8 @@ class ModelPlan:
         Time for one invocation.
     compiles
         Whether the model is compiled once it serves.
+    isolated
+        Whether the network is kept away from the model.
     """
 
     image: str
@@ -60,6 +62,7 @@ class ModelPlan:
     workers: int
     timeout_s: float
     compiles: bool = True
+    isolated: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -98,6 +101,7 @@ class ModelPlan:
             workers=int(_number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", 1)),
             timeout_s=_timeout_s(environment),
             compiles=_compiles(environment),
+            isolated=request.get("EnableNetworkIsolation", False),
             environment=environment,
         )
 
@@ -109,7 +113,10 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """The one production variant of an endpoint configuration."""
+    """The one production variant of an endpoint configuration.
+
+    `isolated` says whether the configuration keeps the network away from its models.
+    """
 
     name: str
     model_name: str
@@ -117,6 +124,7 @@ class VariantPlan:
     instance_count: int
     weight: float
     startup_timeout_s: float
+    isolated: bool = False
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> VariantPlan:
@@ -147,6 +155,7 @@ class VariantPlan:
             startup_timeout_s=float(
                 variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT_S)
             ),
+            isolated=request.get("EnableNetworkIsolation", False),
         )
 
 
@@ -165,6 +174,11 @@ class ServingPlan:
     def workers(self) -> int:
         """How many processes hold the model."""
         return self.variant.instance_count * self.model.workers
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it answers, and cannot call anybody."""
+        return self.model.isolated or self.variant.isolated
 
     def work(self, token: str) -> Work:
         """Return what an engine is asked to run, answering whoever shows `token`."""
@@ -205,6 +219,7 @@ class ServingPlan:
             restart="always",
             listen=True,
             files={"serve.json": json.dumps(serve)},
+            isolated=self.isolated,
         )
 
     def summary(self) -> Json:
@@ -218,6 +233,7 @@ class ServingPlan:
             "workers": self.workers,
             "timeout_s": self.model.timeout_s,
             "startup_timeout_s": self.variant.startup_timeout_s,
+            "isolated": self.isolated,
         }
 
 

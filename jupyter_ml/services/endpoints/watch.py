@@ -88,6 +88,7 @@ def card(ctx: Context, row: Row) -> Json:
         "TokenFile": str(directory / "token") if directory and address else None,
         "ModelName": summary.get("model"),
         "Workers": {"Desired": summary.get("workers", 0), "Current": workers.get("current", 0)},
+        "Network": "network namespace" if summary.get("isolated") else None,
         "Requests": metrics.get("requests", 0),
         "Errors4xx": metrics.get("errors_4xx", 0),
         "Errors5xx": metrics.get("errors_5xx", 0),

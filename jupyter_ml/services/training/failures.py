@@ -23,6 +23,7 @@ _MOST_REASON = 1024
 _LOST = frozenset({"SupervisorLost", "HostRestarted", "FolderDeleted", "Interrupted", "Restored"})
 _MISSING_MODULE = re.compile(r"No module named '([^'.]+)")
 _MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
+_MISSING_CONTAINER = re.compile(r"No such file or directory: '(/opt/ml(?:/[^']*)?)'")
 _MISSING_FILE = re.compile(r"No such file or directory: '(?!/)([^']+)'")
 _MISSING_CHANNEL = re.compile(r"KeyError: 'SM_CHANNEL_(\w+)'")
 
@@ -135,9 +136,18 @@ def _missing_file(name: str, _work: Work) -> str:
     )
 
 
+def _missing_container(name: str, _work: Work) -> str:
+    return (
+        f"The program looks for {name} where a container of SageMaker has it. Set "
+        "JUPYTER_ML_OPT_ML=on in the job's Environment, or take the path from SM_MODEL_DIR, "
+        "SM_CHANNEL_... and the like."
+    )
+
+
 _ADVICE: tuple[tuple[re.Pattern[str], Callable[[str, Work], str]], ...] = (
     (_MISSING_MODULE, _missing_module),
     (_MISSING_NAME, _missing_name),
     (_MISSING_CHANNEL, _missing_channel),
     (_MISSING_FILE, _missing_file),
+    (_MISSING_CONTAINER, _missing_container),
 )

@@ -15,13 +15,8 @@ MEMBERS: Final[dict[str, dict[str, str]]] = {
         "AlgorithmSpecification.EnableSageMakerMetricsTimeSeries": (
             "recorded: metrics are always kept as time series"
         ),
-        "AlgorithmSpecification.ContainerEntrypoint": (
-            "rejected: containers are not run here; give a script by the hyperparameter "
-            "sagemaker_program"
-        ),
-        "AlgorithmSpecification.ContainerArguments": (
-            "rejected: containers are not run here; hyperparameters become arguments"
-        ),
+        "AlgorithmSpecification.ContainerEntrypoint": "used",
+        "AlgorithmSpecification.ContainerArguments": "used",
         "AlgorithmSpecification.TrainingImageConfig": (
             "rejected: no image is pulled; leave it out"
         ),
@@ -69,10 +64,7 @@ MEMBERS: Final[dict[str, dict[str, str]]] = {
         ),
         "StoppingCondition.MaxPendingTimeInSeconds": _LATER,
         "Tags": "used",
-        "EnableNetworkIsolation": (
-            "rejected: this version cannot isolate a job; set it to False only if the script may "
-            "use the network"
-        ),
+        "EnableNetworkIsolation": "used",
         "EnableInterContainerTrafficEncryption": (
             "recorded: instances of a job talk inside this machine"
         ),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 PYTHON_VARIABLE = "JUPYTER_ML_PYTHON"
+LITERAL_VARIABLE = "JUPYTER_ML_OPT_ML"
 DAY_S = 86_400
 LOCAL = "ml.local"
 _PROGRAM, _SOURCE = "sagemaker_program", "sagemaker_submit_directory"
@@ -57,6 +58,12 @@ class TrainingPlan:
         Attempts after one that the engine lost.
     keep_alive_s
         Seconds that what the job imported is kept for the next one; `None` for the default.
+    isolated
+        Whether the network is kept away from the program.
+    command
+        Program and arguments instead of a script: those of a container's entry point.
+    literal
+        Whether the program finds its files at /opt/ml, whatever the environment tells it.
     """
 
     name: str
@@ -74,6 +81,9 @@ class TrainingPlan:
     retries: int
     output_uri: str | None
     keep_alive_s: float | None
+    isolated: bool
+    command: tuple[str, ...]
+    literal: bool
 
     @classmethod
     def from_request(cls, request: Json) -> TrainingPlan:
@@ -86,7 +96,9 @@ class TrainingPlan:
         """
         hyperparameters = request.get("HyperParameters", {})
         specification = request.get("AlgorithmSpecification", {})
-        algorithm = _algorithm(specification, hyperparameters)
+        command = _command(specification)
+        algorithm = None if command else _algorithm(specification, hyperparameters)
+        program, source = (None, None) if algorithm else _sent(hyperparameters, command)
         channels = _channels(request.get("InputDataConfig", []), specification)
         resources = request.get("ResourceConfig", {})
         count = resources.get("InstanceCount", 1)
@@ -102,12 +114,14 @@ class TrainingPlan:
         return cls(
             name=request["TrainingJobName"],
             algorithm=algorithm,
-            program=None if algorithm else _required(hyperparameters, _PROGRAM),
-            source_uri=None if algorithm else _required(hyperparameters, _SOURCE),
+            program=program,
+            source_uri=source,
             hyperparameters=hyperparameters,
             channels=channels,
             metric_definitions=_definitions(specification, algorithm),
             interpreter=environment.pop(PYTHON_VARIABLE, None),
+            command=command,
+            literal=_is_literal(environment.pop(LITERAL_VARIABLE, None), command),
             environment=environment,
             instance_type=resources.get("InstanceType", LOCAL),
             instance_count=count,
@@ -115,6 +129,7 @@ class TrainingPlan:
             retries=request.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
             output_uri=output.get("S3OutputPath"),
             keep_alive_s=resources.get("KeepAlivePeriodInSeconds"),
+            isolated=request.get("EnableNetworkIsolation", False),
         )
 
 
@@ -147,12 +162,50 @@ def _algorithm(specification: Json, hyperparameters: Mapping[str, str]) -> Algor
             f"Give a script with the hyperparameters {_PROGRAM} and {_SOURCE}, or use the image "
             "name 'xgboost'."
         )
-    if image and not _SCRIPT_IMAGE.fullmatch(repository(image)):
+    if image:
+        _require_no_container(image)
+    return None
+
+
+def _require_no_container(image: str) -> None:
+    if not _SCRIPT_IMAGE.fullmatch(repository(image)):
         raise ValidationException(
             f"TrainingImage {image!r} is not an image that runs scripts, and containers are not "
             "run here. Use 'jupyter-ml/python' to run the script in this machine's Python."
         )
-    return None
+
+
+def _command(specification: Json) -> tuple[str, ...]:
+    """Return what a container would be started with; empty where that is left to its image."""
+    command = (
+        *specification.get("ContainerEntrypoint", ()),
+        *specification.get("ContainerArguments", ()),
+    )
+    if command and specification.get("AlgorithmName"):
+        raise ValidationException(
+            f"AlgorithmName {specification['AlgorithmName']!r} is run as it is; leave "
+            "ContainerEntrypoint and ContainerArguments out, or AlgorithmName."
+        )
+    if command and (image := specification.get("TrainingImage")):
+        _require_no_container(image)
+    return command
+
+
+def _sent(
+    hyperparameters: Mapping[str, str], command: tuple[str, ...]
+) -> tuple[str | None, str | None]:
+    """Return the script and the archive that it is in; a command needs neither."""
+    if not command:
+        return _required(hyperparameters, _PROGRAM), _required(hyperparameters, _SOURCE)
+    has_source = _SOURCE in hyperparameters
+    return None, toolkit_value(hyperparameters[_SOURCE]) if has_source else None
+
+
+def _is_literal(told: str | None, command: tuple[str, ...]) -> bool:
+    """Return whether a program looks for /opt/ml itself: what a container would run does."""
+    if told not in {None, "on", "off"}:
+        raise ValidationException(f"{LITERAL_VARIABLE} is {told!r}; it must be 'on' or 'off'.")
+    return bool(command) if told is None else told == "on"
 
 
 def _required(hyperparameters: Mapping[str, str], name: str) -> str:

@@ -10,34 +10,43 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import stat
 import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.metrics import Writer
+from jupyter_ml.engine.environment import MARKER
+from jupyter_ml.engine.view import handed_on
 from jupyter_ml.harness import archive, channels, environment, external, records, requirements
 from jupyter_ml.harness.bootstrap import FOLDER_VARIABLE
 from jupyter_ml.harness.child import Child
 from jupyter_ml.harness.layout import Layout, resource_config
 from jupyter_ml.harness.model import trained_by
+from jupyter_ml.harness.program import (
+    CONTAINER,
+    Refused,
+    command_of,
+    mounts_of,
+    search_path,
+)
 from jupyter_ml.harness.pump import Progress, Pump
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 JOB = "training.json"
 _DONE = "done.json"
 _POLL_S = 0.05
 _FAILURE_CHARACTERS = 1024
-_CELL = ".jupyter_ml/cell.json"
+_NOT_STARTED = 127
+# What the description of a job that an older program queued does not have.
+_NEW = {"command": [], "isolated": False, "literal": False}
 
 
 class Stopping(BaseException):
     """The job was told to stop before its program was started."""
-
-
-class Refused(Exception):
-    """The request cannot be carried out; the message says why and what to do."""
 
 
 _REFUSALS = (
@@ -59,11 +68,13 @@ class Harness:
 
     def __init__(self, attempt: Path, rank: int, members: int) -> None:
         self.attempt, self.rank, self.members = attempt, rank, members
-        self.job: dict[str, Any] = records.read_json(attempt / JOB)
+        self.job: dict[str, Any] = {**_NEW, **records.read_json(attempt / JOB)}
         self.own = attempt / "members" / str(rank)
         self.own.mkdir(parents=True, exist_ok=True)
         first = attempt / "ml"
         self.layout = Layout(first) if rank == 0 else Layout(self.own / "ml", shared=first)
+        self.seen = Layout(CONTAINER) if self.job["literal"] else self.layout
+        self.view = handed_on(str(attempt))
         self.channels = [channels.Channel.from_json(value) for value in self.job["channels"]]
         self.child: Child | None = None
         self.stopped = self.uploading = False
@@ -165,17 +176,17 @@ class Harness:
         self.layout.write_config("hyperparameters.json", self.job["hyperparameters"])
         self.layout.write_config("resourceconfig.json", resources)
         self.layout.write_config("inputdataconfig.json", inputs)
-        command = self._command()
-        variables = environment.variables(self.layout, self._facts(resources, inputs))
-        # `python` in a shell script is the job's own
-        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+        path = search_path(self.job, self.seen, self.own / "bin")
+        here = Path(__file__).parent
+        command = command_of(self.job, self.layout, self.seen, path, here)
+        variables = environment.variables(self.seen, self._facts(resources, inputs))
         variables.update(PATH=path, PYTHONUNBUFFERED="1", **{FOLDER_VARIABLE: str(self.own)})
         self._phase("Training", "Training in progress")
         metrics = Writer(self.job["run_dir"]) if self.rank == 0 else None
         pump = self._pump(metrics)
         given = {**os.environ, **variables}
         fork = not _hides_modules(self.layout.code)
-        self.child = Child(command, given, self.layout.code, pump, fork=fork)
+        self.child = Child(command, given, self.layout.code, pump, fork=fork, enter=self._entry())
         code = self.child.wait()
         if metrics:
             metrics.close()
@@ -196,34 +207,30 @@ class Harness:
             input_data_config=inputs,
             cpus=self.job["cpus"],
             gpus=self.job["gpus"],
-            main_port=environment.main_port(os.environ.get("JUPYTER_ML_TOKEN", "")),
+            main_port=environment.main_port(os.environ.get(MARKER, "")),
             program=self.job["program"],
             source_uri=self.job["source_uri"],
             extra=self.job["environment"],
         )
 
-    def _command(self) -> list[str]:
-        flags = environment.arguments(environment.user_hyperparameters(self.job["hyperparameters"]))
-        root, program = self.layout.code, self.job["program"]
-        here = Path(__file__).parent
-        if program is None:
-            module = ["-m", self.job["module"]]
-            return [sys.executable, str(here / "script.py"), str(root), *module, *flags]
-        file = root / program
-        if not file.is_file():
-            msg = (
-                f"The source folder has no {program!r} (hyperparameter sagemaker_program). It has: "
-                f"{', '.join(sorted(item.name for item in root.iterdir())) or 'nothing'}."
-            )
-            raise Refused(msg)
-        if (root / _CELL).is_file():
-            return [sys.executable, str(here / "cell.py"), str(root), program]
-        if file.suffix == ".py":
-            return [sys.executable, str(here / "script.py"), str(root), program, *flags]
-        if file.suffix == ".sh":
-            return ["/bin/sh", str(file), *flags]
-        file.chmod(file.stat().st_mode | stat.S_IXUSR)
-        return [str(file), *flags]
+    def _entry(self) -> Callable[[], None] | None:
+        """Return what the program's process does to see what it is to see of the machine."""
+        view = self.view
+        if view is None:
+            if self.job["isolated"] or self.job["literal"]:
+                raise Refused("The supervisor left no view of the machine; start the job again.")
+            return None
+        mounts = mounts_of(self.layout) if self.job["literal"] else ()
+
+        def enter() -> None:
+            try:
+                view.enter(str(self.seen.code), mounts)
+            except OSError as error:
+                failure = {"Reason": "ClientError", "Message": f"Could not be started: {error}."}
+                records.write_at_end(self.own / records.FAILURE, failure)
+                os._exit(_NOT_STARTED)
+
+        return enter
 
     def _pump(self, metrics: Writer | None) -> Pump:
         definitions = [(item["Name"], item["Regex"]) for item in self.job["metric_definitions"]]

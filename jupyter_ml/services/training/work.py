@@ -30,12 +30,8 @@ _PACKING_S = 60
 _PRELOAD = (
     *("jupyter_ml.core.metrics", "jupyter_ml.core.values", "jupyter_ml.harness.archive"),
     *("jupyter_ml.harness.channels", "jupyter_ml.harness.child", "jupyter_ml.harness.bootstrap"),
-    *(
-        "jupyter_ml.harness.external",
-        "jupyter_ml.harness.layout",
-        "jupyter_ml.harness.model",
-        "jupyter_ml.harness.requirements",
-    ),
+    *("jupyter_ml.harness.external", "jupyter_ml.harness.layout", "jupyter_ml.harness.model"),
+    *("jupyter_ml.harness.program", "jupyter_ml.harness.requirements", "jupyter_ml.engine.view"),
 )
 
 
@@ -83,6 +79,10 @@ def work_of(plan: TrainingPlan, arn: str, workspace: Workspace) -> Work:
         warm=not plan.environment,
         preload=_PRELOAD,
         keep_alive_s=plan.keep_alive_s,
+        isolated=plan.isolated,
+        mounts=plan.literal,
+        # The harness brings data and takes outputs away, as SageMaker does from outside.
+        hands_on=plan.isolated or plan.literal,
     )
 
 
@@ -99,6 +99,9 @@ def _description(plan: TrainingPlan, arn: str, workspace: Workspace, size: Insta
         "arn": arn,
         "region": settings.region,
         "program": plan.program,
+        "command": list(plan.command),
+        "isolated": plan.isolated,
+        "literal": plan.literal,
         "module": plan.algorithm.module if plan.algorithm else None,
         "source": str(source) if source else None,
         "source_uri": plan.source_uri or "",

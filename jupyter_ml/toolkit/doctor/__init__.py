@@ -31,6 +31,7 @@ CHECKS: Sequence[Callable[[Place], Finding]] = (
     workspace.privacy,
     probes.limits,
     probes.network_isolation,
+    probes.literal_paths,
     machine.ports,
     machine.gpus,
     machine.fuse,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_ml.core.attempts import AttemptRef
-from jupyter_ml.engine import tree
+from jupyter_ml.engine import isolation
 from jupyter_ml.engine.local import LocalEngine
 from jupyter_ml.engine.work import Work
 from jupyter_ml.toolkit.doctor.finding import LIMITED, NO, OK, Finding
@@ -29,23 +27,6 @@ cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 print("cpus", cpus, flush=True)
 kept = [bytearray(os.urandom(1 << 20)) for _ in range(4 * {limit})]
 print("exceeded", flush=True)
-"""
-# A process of a network of its own: its loopback is up, and the listener on ours is not there.
-_ISOLATED = """
-import ctypes, os, socket, struct, sys, fcntl
-libc = ctypes.CDLL(None, use_errno=True)
-if libc.unshare(0x10000000 | 0x40000000):  # CLONE_NEWUSER | CLONE_NEWNET
-    sys.exit("forbidden: " + os.strerror(ctypes.get_errno()))
-with socket.socket() as any_:
-    fcntl.ioctl(any_, 0x8914, struct.pack("16sH14s", b"lo", 1 | 64, b""))  # SIOCSIFFLAGS, up
-with socket.create_server(("127.0.0.1", 0)) as own:
-    socket.create_connection(own.getsockname(), timeout=1).close()
-try:
-    socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=1).close()
-except OSError:
-    print("isolated")
-else:
-    sys.exit("reached")
 """
 
 
@@ -79,26 +60,21 @@ def limits(place: Place) -> Finding:
 def network_isolation(place: Place) -> Finding:
     """Have a child leave the network, and try to reach a listener of this process."""
     del place
-    name = "network isolation"
-    if not tree.IS_LINUX:
-        return Finding(name, NO, "It is found on Linux only.")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = str(listener.getsockname()[1])
-        try:
-            child = subprocess.run(
-                [sys.executable, "-S", "-E", "-c", _ISOLATED, port],
-                capture_output=True,
-                text=True,
-                timeout=_PATIENCE_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Finding(name, LIMITED, f"The probe has not ended within {_PATIENCE_S:g} s.")
-    if child.stdout.strip() == "isolated":
-        return Finding(name, OK, "A process of this user can be cut off from every network.")
-    why = child.stderr.strip().splitlines()[-1] if child.stderr.strip() else "the probe failed"
-    advice = "Let this user make user namespaces (kernel.apparmor_restrict_unprivileged_userns=0)."
-    return Finding(name, NO, f"A process cannot be cut off: {why}.", advice)
+    well = "A job of this user can be cut off from every network."
+    return _finding("network isolation", isolation.probe_network(), well)
+
+
+def literal_paths(place: Place) -> Finding:
+    """Have a child see a folder of its own at /opt/ml."""
+    del place
+    well = "A job of this user can find its files at /opt/ml."
+    return _finding("/opt/ml", isolation.probe_mounts(), well)
+
+
+def _finding(name: str, probe: isolation.Probe, well: str) -> Finding:
+    if probe.works:
+        return Finding(name, OK, f"{well} Means: {probe.means}.")
+    return Finding(name, NO, probe.cause, probe.advice)
 
 
 def _run_greedy(folder: Path) -> tuple[Observation, str]:

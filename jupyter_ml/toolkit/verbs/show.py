@@ -94,7 +94,9 @@ def _limits(resources: Json) -> dict[str, str]:
             f"held by {means['Cpu']}" if "Cpu" in means else None,
         ]
     )
-    return {name: text for name, text in (("CPUs", cpus), ("Memory", memory)) if text}
+    network = f"isolated ({means['Network']})" if "Network" in means else None
+    held = {"CPUs": cpus, "Memory": memory, "Network": network}
+    return {name: text for name, text in held.items() if text}
 
 
 def _input(item: Json) -> str:
@@ -111,6 +113,7 @@ def _endpoint(watched: Json) -> str:
         "Model": card.get("ModelName"),
         "Workers": f"{workers['Current']} of {workers['Desired']}",
         "Requests": f"{card['Requests']}, refused {card['Errors4xx']}, failed {card['Errors5xx']}",
+        "Network": f"isolated ({card['Network']})" if "Network" in card else None,
         "Self-test": self_test.get("Message"),
         "Compilation": watched.get("Compilation", {}).get("Message"),
     }

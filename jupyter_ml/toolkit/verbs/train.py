@@ -65,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="90, 30m, 2h; stop then",
     )
+    parser.add_argument(
+        "--isolated", action="store_true", help="keep the network away from the job"
+    )
     parser.add_argument("--wait", action="store_true", help="return when the job has ended")
     parser.add_argument("--dry-run", action="store_true", help="only show the request")
 
@@ -73,7 +76,7 @@ def run(client: Client, args: argparse.Namespace) -> object:
     """Submit; return the job, or the request of a dry run."""
     from jupyter_ml.toolkit.submission import Sizing  # noqa: PLC0415  (loaded when used)
 
-    sizing = Sizing(args.instance_type, args.instance_count, args.max_runtime)
+    sizing = Sizing(args.instance_type, args.instance_count, args.max_runtime, args.isolated)
     if args.cell is None:
         return _run_script(client, args, sizing)
     if args.script:

@@ -130,7 +130,7 @@ export interface Resources {
   PeakMemoryMb: number;
   MemoryLimitMb?: number;
   CpuLimit?: number;
-  Enforced: { Memory?: string; Cpu?: string };
+  Enforced: { Memory?: string; Cpu?: string; Network?: string };
   Samples: ResourceSample[];
 }
 

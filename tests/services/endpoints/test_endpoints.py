@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import stat
 import tarfile
 import threading
@@ -484,3 +485,70 @@ def test_a_deleted_endpoint_is_gone_and_its_name_is_free(
         invoke(client, "cancer", [])
     client.call("CreateEndpoint", {"EndpointName": "cancer", "EndpointConfigName": "cancer"})
     assert wait(client, "cancer")["EndpointStatus"] == "InService"
+
+
+CALLS_OUT = """
+import socket
+import numpy
+
+def model_fn(model_dir):
+    return model_dir
+
+def predict_fn(data, model):
+    try:
+        socket.create_connection(("127.0.0.1", int(numpy.ravel(data)[0])), 2)
+    except OSError as error:
+        return [type(error).__name__]
+    return ["reached"]
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_isolated_endpoint_answers_and_calls_nobody(
+    client: LocalClient, tmp_path: Path, workers: int
+) -> None:
+    data = scripted(tmp_path / "model", CALLS_OUT)
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        for name, isolated in (("open", False), ("cut-off", True)):
+            environment = {"SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
+            container = {"ModelDataUrl": str(data), "Environment": environment}
+            client.call(
+                "CreateModel",
+                {
+                    "ModelName": name,
+                    "PrimaryContainer": container,
+                    "EnableNetworkIsolation": isolated,
+                },
+            )
+            variant = {"VariantName": "AllTraffic", "ModelName": name}
+            client.call(
+                "CreateEndpointConfig",
+                {"EndpointConfigName": name, "ProductionVariants": [variant]},
+            )
+            client.call("CreateEndpoint", {"EndpointName": name, "EndpointConfigName": name})
+            wait(client, name)
+        port = outside.getsockname()[1]
+        assert invoke(client, "open", [[port]])["predictions"] == ["reached"]
+        assert invoke(client, "cut-off", [[port]])["predictions"] == ["PermissionError"]
+    cards = {card["EndpointName"]: card for card in client.call("WatchEndpoints", {})["Endpoints"]}
+    assert cards["cut-off"]["Network"] == "network namespace"
+    assert "Network" not in cards["open"]
+
+
+def test_an_isolated_endpoint_is_in_service_without_anybody_looking(
+    client: LocalClient, archive: Path
+) -> None:
+    container = {"ModelDataUrl": str(archive)}
+    client.call("CreateModel", {"ModelName": "quiet", "PrimaryContainer": container})
+    client.call(
+        "CreateEndpointConfig",
+        {
+            "EndpointConfigName": "quiet",
+            "ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "quiet"}],
+            "EnableNetworkIsolation": True,
+        },
+    )
+    client.call("CreateEndpoint", {"EndpointName": "quiet", "EndpointConfigName": "quiet"})
+    client.attend()
+    eventually(lambda: status(client, "quiet")["EndpointStatus"] == "InService", START_S, 0.1)
+    assert len(invoke(client, "quiet", DATA.data.head(2).to_dict("records"))["predictions"]) == 2

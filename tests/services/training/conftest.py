@@ -6,15 +6,21 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import jupyter_ml
+from jupyter_ml.client import LocalClient
 from jupyter_ml.core.inject import inject_dir
 from jupyter_ml.core.metrics import Series, scan
 from jupyter_ml.harness.records import read_json, read_phases
+from jupyter_ml.testing import eventually, fresh_settings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENDED = {"Completed", "Failed", "Stopped"}
 RUN = Path(jupyter_ml.__file__).parent / "services" / "training" / "run.py"
 
 
@@ -98,6 +104,66 @@ class HarnessRun:
         with tarfile.open(self.attempt / "out" / name) as tar:
             files = [member for member in tar.getmembers() if member.isfile()]
             return {member.name: tar.extractfile(member).read() for member in files}  # type: ignore[union-attr]
+
+
+class Jobs:
+    """Training jobs of a workspace, as a client sees them."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.client = LocalClient(fresh_settings(folder, **settings))
+        self.artifacts = self.client.runtime.workspace.artifacts
+
+    def source(self, files: dict[str, str]) -> str:
+        folder = self.folder / "source"
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        return self.artifacts.tar(folder, self.artifacts.uri("src", "sourcedir.tar.gz"))
+
+    def create(self, name: str, script: str, **request: Any) -> dict[str, Any]:
+        hyperparameters = {
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": self.source({"train.py": script}),
+            **request.pop("HyperParameters", {}),
+        }
+        request = {"TrainingJobName": name, "HyperParameters": hyperparameters, **request}
+        return self.client.call("CreateTrainingJob", request)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return self.client.call("DescribeTrainingJob", {"TrainingJobName": name})
+
+    def wait(self, name: str) -> dict[str, Any]:
+        def ended() -> dict[str, Any] | None:
+            self.client.attend()
+            job = self.describe(name)
+            return job if job["TrainingJobStatus"] in ENDED else None
+
+        return eventually(ended, timeout_s=120, poll_s=0.1)
+
+    def run(self, name: str, script: str, **request: Any) -> dict[str, Any]:
+        self.create(name, script, **request)
+        return self.wait(name)
+
+    def watch(self, name: str, cursor: str | None = None) -> dict[str, Any]:
+        more = {"Cursor": cursor} if cursor else {}
+        return self.client.call("WatchTrainingJob", {"TrainingJobName": name, **more})
+
+    def packed(self, uri: str) -> dict[str, bytes]:
+        with tarfile.open(self.artifacts.resolve(uri)) as tar:
+            files = [member for member in tar.getmembers() if member.isfile()]
+            return {member.name: tar.extractfile(member).read() for member in files}
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    made = Jobs(tmp_path)
+    yield made
+    for job in made.client.call("ListTrainingJobs", {})["TrainingJobSummaries"]:
+        if job["TrainingJobStatus"] == "InProgress":
+            name = job["TrainingJobName"]
+            made.client.call("StopTrainingJob", {"TrainingJobName": name})
+            made.wait(name)
 
 
 @pytest.fixture

@@ -54,6 +54,9 @@ export function ResourceView({
           value={duration(xs.at(-1) ?? 0)}
           note={`${samples.length} samples`}
         />
+        {enforced.Network && (
+          <Tile label="Network" value="Isolated" note={`by a ${enforced.Network}`} />
+        )}
       </div>
       <Section title="Over time">
         <div className="jp-ml-charts">
