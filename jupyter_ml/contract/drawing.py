@@ -25,6 +25,9 @@ _DEPTH: Final = 3
 _MOST_ELEMENTS: Final = 2
 _MOST_OPTIONAL: Final = 3
 _LONGEST_TEXT: Final = 40
+# Characters that the validator lets pass wherever there is text.
+_UNICODE: Final = st.characters(codec="utf-8", exclude_characters="\0")
+_ASCII: Final = st.characters(codec="ascii", exclude_characters="\0")
 _WRONG: Final[tuple[Any, ...]] = ("text", "", 7, -1, 10**12, 0.5, True, [], [[]], {}, {"Foo": 1})
 
 
@@ -124,12 +127,12 @@ def _texts(shape: Shape) -> st.SearchStrategy[str]:
     least = int(shape.minimum or 0)
     most = _most(shape, max(least, _LONGEST_TEXT))
     if shape.pattern is None:
-        return st.text(min_size=least, max_size=most)
+        return st.text(_UNICODE, min_size=least, max_size=most)
     pattern = safe_pattern(shape.pattern)
     matches, longest = matcher(pattern), shape.maximum
     expression = re.compile(translated(pattern))
     # What stands for a Unicode category is no member of it: such patterns are drawn in ASCII.
-    alphabet = None if expression.pattern.isascii() else st.characters(codec="ascii")
+    alphabet = _UNICODE if expression.pattern.isascii() else _ASCII
     drawn = st.from_regex(expression, fullmatch=True, alphabet=alphabet)
     return drawn.filter(
         lambda text: least <= len(text) and (longest is None or len(text) <= longest)

@@ -223,9 +223,23 @@ def _string_check(shape: Shape) -> Check:
         if broken and not any(extra(value) for extra in also.values()):
             broken += "".join(f", or: {extra}" for extra in also)
             violations.append(_says(None if secret else _shown(value), path, broken))
+        elif broken := _unstorable(value):
+            violations.append(_says(None, path, broken))
         return value
 
     return check
+
+
+def _unstorable(text: str) -> str | None:
+    """Return why no file and no database can hold a text, if none can."""
+    if "\0" in text:
+        return "Member must not hold the character NUL"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "Member must not hold half of a surrogate pair, which is no character"
+    return None
 
 
 def _number_check(shape: Shape) -> Check:
@@ -331,7 +345,8 @@ def _unknown(shape: Shape, name: Any, prefix: str) -> str:
 
 def _says(shown: str | None, path: str, text: str) -> str:
     value = "Value" if shown is None else f"Value {shown}"
-    return f"{value} at '{path or 'request'}' failed to satisfy constraint: {text}"
+    said = f"{value} at '{path or 'request'}' failed to satisfy constraint: {text}"
+    return said.encode(errors="backslashreplace").decode()  # what is wrong may be no character
 
 
 def _shown(value: Any) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 DEFAULT_PAGE = 10
+_BEYOND = 1 << 63
 _PAGING = frozenset({"NextToken", "MaxResults", "SortBy", "SortOrder"})
 _SORTS: Mapping[str, sa.Column[Any]] = {
     "Name": rows.c.key,
@@ -121,9 +122,13 @@ def encoded(mark: list[Any]) -> str:
 def decoded(token: str) -> Any:
     """Return the place that a token stands for; `None` for what is no token."""
     try:
-        return json.loads(base64.urlsafe_b64decode(token.encode()))
+        mark = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, binascii.Error, RecursionError):
         return None
+    parts = mark if isinstance(mark, list) else ()
+    # What no column holds, no database can compare with one.
+    is_kept = all(not isinstance(part, int) or abs(part) < _BEYOND for part in parts)
+    return mark if is_kept else None
 
 
 def foreign(token: str) -> ValidationException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -104,8 +105,11 @@ def test_pages_show_everything_once(subject: Any, kind: str, by: str, order: str
 
 
 def test_a_page_token_from_elsewhere_is_refused(subject: Any, kind: str) -> None:
-    with pytest.raises(errors.ValidationException, match="NextToken"):
-        subject.list(NextToken="bm90IG91cnM=")
+    marks = [["created_at", 10**400, 1], ["created_at", 1, 10**30], ["created_at", "a", 1], [1], 7]
+    tokens = [base64.urlsafe_b64encode(json.dumps(mark).encode()).decode() for mark in marks]
+    for token in ("bm90IG91cnM=", "!", *tokens):
+        with pytest.raises(errors.ValidationException, match="NextToken"):
+            subject.list(NextToken=token)
 
 
 def test_lists_are_filtered_by_name(subject: Any, kind: str) -> None:

@@ -239,3 +239,13 @@ def test_a_request_that_is_nested_too_deeply_is_refused() -> None:
         deep = {"SubExpressions": [deep]}
     request = {"Resource": "TrainingJob", "SearchExpression": deep}
     assert "nested too deeply" in refusal("Search", request)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("a\0b", "the character NUL"), ("a\ud800", "half of a surrogate pair")]
+)
+def test_text_that_no_file_and_no_database_can_hold_is_refused(text: str, says: str) -> None:
+    for request in ({"HyperParameters": {"a": text}}, {"HyperParameters": {text: "a"}}):
+        message = refusal("CreateTrainingJob", {**TRAINING, **request})
+        assert says in message
+        message.encode()

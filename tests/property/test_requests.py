@@ -10,13 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hostile
 import postgresql
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_ml.contract import drawing, model
-from jupyter_ml.contract.errors import InternalFailure, ServiceError
+from jupyter_ml.contract.documents import json_object
+from jupyter_ml.contract.errors import InternalFailure, ServiceError, ValidationException
 from jupyter_ml.contract.validator import validate_shape
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal, Runtime
@@ -91,6 +93,19 @@ def test_a_request_that_may_break_the_contract_is_answered_or_refused(
     runtime: Runtime, operation: str, data: st.DataObject
 ) -> None:
     answer(runtime, operation, data.draw(drawing.broken_requests(operation)))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@drawn
+@given(data=st.data())
+def test_a_hostile_request_is_answered_or_refused(
+    runtime: Runtime, operation: str, data: st.DataObject
+) -> None:
+    try:
+        request = json_object(data.draw(hostile.bodies(operation)))
+    except ValidationException:
+        return
+    answer(runtime, operation, request)
 
 
 def test_what_was_drawn_left_a_workspace_that_ticks(runtime: Runtime) -> None:
