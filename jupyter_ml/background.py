@@ -35,8 +35,10 @@ def main(arguments: list[str]) -> None:
         return
     if what == "tick" and _is_left_to_another(settings.locks):
         return
+    log = root / "background.log"
+    log.touch(mode=0o600)
     logging.basicConfig(
-        filename=root / "background.log",
+        filename=log,
         level=logging.WARNING,
         format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
     )

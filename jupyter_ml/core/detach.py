@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ def detach(command: Sequence[str], errors: Path, env: Mapping[str, str] | None =
     env
         Its environment; that of this process by default.
     """
+    # For this user alone, which the shell would leave to the umask.
+    os.close(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
     result = subprocess.run(
         ["/bin/sh", "-c", _DETACHED, str(errors), *command],
         stdout=subprocess.PIPE,

@@ -74,7 +74,8 @@ def end_restoration(root: Path, marker: Marker | None) -> None:
 
 def _write(path: Path, values: dict[str, str]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("w") as file:
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
         json.dump(values, file)
         file.flush()
         os.fsync(file.fileno())

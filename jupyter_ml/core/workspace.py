@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from jupyter_ml.core.store import Database
 
+# Made beforehand, as the folder itself may have been there before, open to others.
+_PRIVATE = ("buckets", "inject", "packs", "runs", "warm", "work")
 _OPEN: dict[Settings, Workspace] = {}
 _OPENING = threading.Lock()
 
@@ -80,6 +82,8 @@ class Workspace:
                 self._finish_restoration(store, restored)
             else:
                 self._check_belonging(store, known)
+            for name in _PRIVATE:
+                self._made(self.root / name)
         except BaseException:
             store.close()
             raise
