@@ -8,16 +8,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jupyter_ml.core.credentials import is_secret_name
+from jupyter_ml.core.credentials import has_credential, is_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MARKER = "JUPYTER_ML_JOB"
-"""Holds the attempt's token in every process of an attempt, so that strays can be found."""
+"""Holds the attempt's token in every process of an attempt, so that strays can be found.
+
+The token tells attempts apart and opens nothing: no surface takes it from anybody.
+"""
 
 _OWN = re.compile(r"JUPYTER_ML_(JOB|ATTEMPT_DIR|MEMBERS?|RUN_DIR|LISTEN_FD|VIEW|ZYGOTE)$")
 _URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@|://\S*[?&](ssl)?password=")
+# Quick to look for, and in everything that `has_credential` finds.
+_MAY_BE_CREDENTIAL = re.compile(r"[\w-]{16}|[?&@]|eyJ|xox|AccountKey|[Bb]earer|PRIVATE KEY")
+# By which agents of the user and of the desktop are asked for what they keep.
+_AGENTS = frozenset(
+    {"SSH_AUTH_SOCK", "GPG_AGENT_INFO", "GNOME_KEYRING_CONTROL", "DBUS_SESSION_BUS_ADDRESS"}
+    | {"KRB5CCNAME", "XAUTHORITY"}
+)
 _OF_A_KERNEL = frozenset({"CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "MPLBACKEND"})
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -36,19 +46,21 @@ THREAD_VARIABLES = (
 def inheritable(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that work may inherit from its submitter.
 
-    Left out are credentials (by name, and URLs with a password in them, except of proxies),
-    what belongs to another attempt or to the kernel alone, and `PYTHONDONTWRITEBYTECODE`,
-    which makes every cold import three to four times slower.
+    Left out are credentials (by name, by what they look like, and URLs with a password in them),
+    the sockets of agents that keep some, what belongs to another attempt or to the kernel alone,
+    and `PYTHONDONTWRITEBYTECODE`, which makes every cold import three to four times slower.
     """
     return {name: value for name, value in environ.items() if _may_pass(name, value)}
 
 
 def _may_pass(name: str, value: str) -> bool:
-    if name == "PYTHONDONTWRITEBYTECODE" or name in _OF_A_KERNEL or name.startswith("JPY_"):
+    if name == "PYTHONDONTWRITEBYTECODE" or name in _OF_A_KERNEL or name in _AGENTS:
         return False
-    if _OWN.match(name) or name.startswith("AWS_") or is_secret_name(name):
+    if _OWN.match(name) or name.startswith(("AWS_", "JPY_")) or is_secret_name(name):
         return False
-    return name.lower().endswith("_proxy") or not _URL_WITH_PASSWORD.search(value)
+    if _URL_WITH_PASSWORD.search(value):
+        return False
+    return not (_MAY_BE_CREDENTIAL.search(value) and has_credential(value))
 
 
 def threads(cpus: float) -> dict[str, str]:

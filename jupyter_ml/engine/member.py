@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_ml.engine import tree
-from jupyter_ml.engine.environment import MARKER, inheritable, threads
+from jupyter_ml.engine.environment import MARKER, threads
 from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, LogWriter
 from jupyter_ml.engine.outcome import signal_name
 from jupyter_ml.engine.warm import forked, standby
@@ -167,7 +167,8 @@ class Member:
 
     def _environment(self, listener: int | None) -> dict[str, str]:
         spec, work = self._spec, self._spec["work"]
-        environment = inheritable(os.environ)
+        # The supervisor was given what may be inherited, and nothing else.
+        environment = dict(os.environ)
         if work["cpus"] is not None:
             environment.update(threads(len(self.limits.cpus or ()) or work["cpus"]))
         if spec["has_gpus"]:
