@@ -171,3 +171,11 @@ def test_a_new_run_with_the_name_of_a_deleted_one_starts_without_metrics(tried: 
     tried.call("BatchPutMetrics", TrialComponentName="run-2", MetricData=[point])
     described = tried.call("DescribeTrialComponent", TrialComponentName="run-2")
     assert [metric["Count"] for metric in described["Metrics"]] == [1]
+
+
+def test_a_run_gets_a_number_only_where_its_name_has_room_for_one(house: Any) -> None:
+    run = {"BaseName": "a" * 112, "Status": {"PrimaryStatus": "Completed"}}
+    (name,) = house.call("CreateRuns", Runs=[run])["RunNames"]
+    assert house.call("DescribeTrialComponent", TrialComponentName=name)["DisplayName"] == name
+    with pytest.raises(ValidationException, match="less than or equal to 112"):
+        house.call("CreateRuns", Runs=[{**run, "BaseName": "a" * 113}])
