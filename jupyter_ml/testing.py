@@ -151,9 +151,16 @@ class ScriptedEngine:
         """Return none: nothing is imported."""
         return []
 
-    def end(self, key: str, number: int, state: Outcome, reason: str | None = None) -> None:
-        """Have an attempt end."""
-        verdict = Verdict("", state, reason, "", (), started_at=1.0, ended_at=3.0)
+    def end(
+        self,
+        key: str,
+        number: int,
+        state: Outcome,
+        reason: str | None = None,
+        ran_s: float | None = None,
+    ) -> None:
+        """Have an attempt end that began and ended two seconds apart, by the clock of the day."""
+        verdict = Verdict("", state, reason, "", (), started_at=1.0, ended_at=3.0, ran_s=ran_s)
         self._seen[key, number] = Observation("ended", verdict=verdict)
 
     def lose(self, key: str, number: int) -> None:

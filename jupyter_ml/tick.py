@@ -353,7 +353,9 @@ def _resource_seconds(attempt: Attempt, verdict: Json) -> dict[str, float]:
     if not started or not ended:
         return {}
     work = Work.from_json(attempt.work)
-    wall = ended - started
+    wall = verdict.get("ran_s")
+    if wall is None:  # its supervisor was one that did not measure it
+        wall = max(0.0, ended - started)
     used = sum(member.get("cpu_s") or 0.0 for member in verdict.get("members", ()))
     return {
         "wall_s": wall,

@@ -62,7 +62,7 @@ def reserve(directory: str) -> None:
             file.write(bytes(_RESERVED_BYTES))
 
 
-def release(directory: str) -> None:
+def release(directory: str | os.PathLike[str]) -> None:
     """Give back what `reserve` set aside; harmless when that was done before."""
     with contextlib.suppress(OSError):
         os.unlink(os.path.join(directory, RESERVE))

@@ -20,7 +20,7 @@ from jupyter_ml.core.attempts import AttemptRef
 from jupyter_ml.core.detach import detach
 from jupyter_ml.engine import identity, isolation, limits, machine, tree
 from jupyter_ml.engine.admission import obstacles
-from jupyter_ml.engine.durable import read_json, write_json
+from jupyter_ml.engine.durable import read_json, release, write_json
 from jupyter_ml.engine.environment import MARKER, inheritable
 from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, read_log
 from jupyter_ml.engine.protocol import (
@@ -134,9 +134,9 @@ class LocalEngine:
             return Observation("absent")
         if ref.host != self._host:
             # Its processes cannot be seen from here, so their absence says nothing.
-            return Observation("starting") if shim is None else _living(ref, shim)
+            return Observation("starting") if shim is None else _living(ref, shim, is_here=False)
         if identity.is_alive(who):
-            return Observation("starting") if shim is None else _living(ref, shim)
+            return Observation("starting") if shim is None else _living(ref, shim, is_here=True)
         # It may have come further, up to its verdict, between the two looks.
         return _verdict(ref) or _gone(ref, who)
 
@@ -181,6 +181,7 @@ class LocalEngine:
         ended += sum(identity.send(who, (signal.SIGKILL,)) for who in shim.get("unmarked", []))
         for group in shim.get("groups", []):
             limits.remove_group(group)
+        release(ref.directory)
         return ended
 
     def zygotes(self) -> list[ZygoteState]:
@@ -295,7 +296,7 @@ def _gone(ref: AttemptRef, who: str) -> Observation:
     return Observation("lost", lost_reason="HostRestarted" if rebooted else "SupervisorLost")
 
 
-def _living(ref: AttemptRef, shim: dict[str, Any]) -> Observation:
+def _living(ref: AttemptRef, shim: dict[str, Any], *, is_here: bool) -> Observation:
     beat = 0.0
     with suppress(FileNotFoundError):
         beat = (ref.directory / "heartbeat").stat().st_mtime
@@ -311,6 +312,8 @@ def _living(ref: AttemptRef, shim: dict[str, Any]) -> Observation:
         enforced=shim["enforced"],
         restarts=shim["restarts"],
         address=None if address is None else (address["host"], address["port"]),
+        # The clock that a supervisor reads is that of the machine, since its boot.
+        ran_s=time.monotonic() - shim["started"] if is_here and shim.get("started") else None,
     )
 
 

@@ -58,6 +58,9 @@ class Verdict:
         Bytes of output that are not in the log: rotated away, or the disk was full.
     restarts
         How often a member of a service was started again.
+    ran_s
+        Seconds from the start of the members to the end, by a clock that is never set; `None` when
+        nothing was started.
     """
 
     token: str
@@ -70,6 +73,7 @@ class Verdict:
     enforced: Mapping[str, str] = field(default_factory=dict)
     dropped_log_bytes: int = 0
     restarts: int = 0
+    ran_s: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as a dictionary that `json` can write."""
@@ -126,6 +130,8 @@ class Observation:
         How often a member of a service was started again.
     address
         Host and port of the socket that a listening service answers on.
+    ran_s
+        Seconds that the work runs, by a clock that is never set; `None` where that is not known.
     """
 
     state: State
@@ -138,6 +144,7 @@ class Observation:
     enforced: Mapping[str, str] = field(default_factory=dict)
     restarts: int = 0
     address: tuple[str, int] | None = None
+    ran_s: float | None = None
 
 
 @dataclass(frozen=True)

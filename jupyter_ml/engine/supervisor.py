@@ -67,6 +67,7 @@ class Supervisor:
         self._kill_at: float | None = None
         self._deadline: float | None = None
         self._started_at: float | None = None
+        self._started = 0.0
         self._restarts = 0
         self._stop_seen = 0
         self._signal = 0
@@ -149,7 +150,7 @@ class Supervisor:
         self._members += [
             Member(self._spec, rank, held) for rank, held in enumerate(self._provision.limits)
         ]
-        self._started_at = time.time()
+        self._started_at, self._started = time.time(), time.monotonic()
         if self._work["max_runtime_s"] is not None:
             self._deadline = time.monotonic() + self._work["max_runtime_s"]
         if all(map(self._start_member, self._members)):
@@ -333,6 +334,7 @@ class Supervisor:
             "identity": identity.identify(os.getpid()),
             "state": state,
             "started_at": self._started_at,
+            "started": self._started,
             "members": [member.pid for member in self._members],
             "enforced": self._provision.enforced if self._provision else {},
             "groups": self._provision.groups if self._provision else [],
@@ -356,7 +358,9 @@ class Supervisor:
             **outcome._asdict(),
             "members": [member.result() for member in self._members],
             "started_at": self._started_at,
-            "ended_at": time.time(),
+            # The clock may have been set back meanwhile.
+            "ended_at": max(time.time(), self._started_at or 0.0),
+            "ran_s": None if self._started_at is None else time.monotonic() - self._started,
             "enforced": self._provision.enforced if self._provision else {},
             "dropped_log_bytes": sum(member.log.dropped for member in self._members),
             "restarts": self._restarts,

@@ -80,6 +80,17 @@ def test_work_is_submitted_run_and_ended_with_one_event(
     assert seen == [("AttemptEnded", "a")]
 
 
+def test_what_work_used_is_not_measured_by_a_clock_that_may_be_set(
+    runtime: Runtime, engine: ScriptedEngine, seen: list[Any]
+) -> None:
+    submit(runtime, "a")
+    tick(runtime)
+    engine.end("a", 1, "Completed", ran_s=3600.5)
+    tick(runtime)
+    (attempt,) = attempts(runtime, "a")
+    assert attempt.resource_seconds["wall_s"] == 3600.5
+
+
 def test_lost_work_is_run_again_as_often_as_it_may(
     runtime: Runtime, engine: ScriptedEngine, seen: list[Any]
 ) -> None:

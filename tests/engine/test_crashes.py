@@ -75,6 +75,16 @@ def test_what_a_killed_shim_left_behind_is_swept(bench, is_running):
     assert bench.engine.sweep(ref) == 0
 
 
+def test_the_disk_space_that_a_killed_shim_had_reserved_is_given_back(bench):
+    ref = bench.start(SLEEP)
+    bench.started(ref)
+    assert (ref.directory / "reserve").exists()
+    os.kill(bench.shim(ref), signal.SIGKILL)
+    eventually(lambda: bench.state(ref) == "lost")
+    bench.engine.sweep(ref)
+    assert not (ref.directory / "reserve").exists()
+
+
 def test_what_cleaned_its_environment_is_swept_too(bench, is_running):
     code = (
         "import os, subprocess, time\n"
