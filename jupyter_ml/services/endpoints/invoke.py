@@ -229,7 +229,7 @@ def find_target(ctx: Context, name: str, variant: str | None = None) -> Target:
 
 
 def _not_serving(row: Row) -> Exception:
-    if row.status == "SystemUpdating":
+    if row.status in {"SystemUpdating", "Updating"}:
         return _NotThereError()
     if row.status == "Creating":
         return ModelNotReadyException(

@@ -54,12 +54,11 @@ def generation_ended(ctx: Context, event: Event) -> None:
     reason = _reason(ctx, attempt, event.detail["Verdict"])
     if number == row.private.get("starting"):
         _failed_to_start(ctx, row, number, reason)
-    elif number == row.private.get("serving") and row.private.get("starting") is None:
-        ctx.update(
-            row,
-            observed={"EndpointStatus": "Failed", "FailureReason": reason},
-            private={"serving": None},
-        )
+    elif number == row.private.get("serving"):
+        failed = {"EndpointStatus": "Failed", "FailureReason": reason}
+        # The update that is under way may still put it into service.
+        is_updating = row.private.get("starting") is not None
+        ctx.update(row, observed={} if is_updating else failed, private={"serving": None})
 
 
 @on("AttemptRetried", kind="Endpoint")
@@ -69,19 +68,22 @@ def generation_runs_again(ctx: Context, event: Event) -> None:
     if row is None:
         return
     number = event.detail["Attempt"]
-    successor = next((a for a in ctx.attempts(row) if a.number > number and a.is_live), None)
-    if successor is None or number not in (row.private.get("starting"), row.private.get("serving")):
+    starting, serving = row.private.get("starting"), row.private.get("serving")
+    successor = _successor(ctx, row, number)
+    if successor is None or number not in (starting, serving):
         return
     summary = summary_of(row, number)
-    generations = {**row.private["generations"], str(successor.number): summary}
-    private: Json = {"starting": successor.number, "generations": generations}
-    observed: Json = {}
-    if number == row.private.get("serving"):
-        private["serving"] = None
-        observed = {"EndpointStatus": "SystemUpdating"}
-    ctx.update(row, observed=observed, private=private)
-    due_at = ctx.now() + summary["startup_timeout_s"]
-    ctx.set_timer(STARTUP_TIMER, row.key, due_at, {"Attempt": successor.number})
+    private: Json = {
+        "generations": {**row.private["generations"], str(successor.number): summary},
+    }
+    if number == serving and starting is not None:
+        # An update is under way: what it starts stays what is waited for.
+        ctx.update(row, private={**private, "serving": successor.number})
+    elif number == serving:
+        _start_again(ctx, row, successor, private)
+    else:
+        ctx.update(row, private={**private, "starting": successor.number})
+        _limit_start(ctx, row, successor.number, summary)
 
 
 @due(STARTUP_TIMER)
@@ -95,9 +97,9 @@ def generation_takes_too_long(ctx: Context, timer: Timer) -> None:
     if attempt is None:
         return
     limit_s = summary_of(row, number)["startup_timeout_s"]
-    due_at = (attempt.started_at or ctx.now()) + limit_s
-    if ctx.now() < due_at:
-        ctx.set_timer(STARTUP_TIMER, row.key, due_at, timer.detail)
+    left_s = limit_s - _ran_s(ctx, attempt)
+    if left_s > 0:
+        ctx.set_timer(STARTUP_TIMER, row.key, ctx.now() + left_s, timer.detail)
         return
     end_generation(ctx, row, number, "StartupTimeout")
     reason = (
@@ -107,19 +109,53 @@ def generation_takes_too_long(ctx: Context, timer: Timer) -> None:
     _failed_to_start(ctx, row, number, reason)
 
 
+def _ran_s(ctx: Context, attempt: Attempt) -> float:
+    """Return for how long a server runs; the clock may have been set since it was started."""
+    if attempt.started_at is None:
+        return 0.0
+    observed: float | None = ctx.observe(attempt).ran_s
+    return ctx.now() - attempt.started_at if observed is None else observed
+
+
 def _failed_to_start(ctx: Context, row: Row, number: int, reason: str) -> None:
     ctx.clear_timer(STARTUP_TIMER, row.key)
-    if row.private.get("serving") is None:
-        status = "Failed"
-    else:
-        status = "InService"
+    serving = row.private.get("serving")
+    before = None if serving is None else attempt_of(ctx, row, serving)
+    if before is not None:
         config = summary_of(row, number).get("config")
         reason = f"The update to {config!r} failed and was rolled back. {reason}"
+    observed = {
+        "EndpointStatus": "Failed" if before is None else "InService",
+        "FailureReason": reason[:MAX_REASON],
+    }
+    row = ctx.update(row, observed=observed, private={"starting": None})
+    if before is not None and before.ready_at is None:
+        _start_again(ctx, row, before, {})
+
+
+def _start_again(ctx: Context, row: Row, attempt: Attempt, private: Json) -> None:
+    """Wait for a generation that served before to answer again."""
     ctx.update(
         row,
-        observed={"EndpointStatus": status, "FailureReason": reason[:MAX_REASON]},
-        private={"starting": None},
+        observed={"EndpointStatus": "SystemUpdating"},
+        private={**private, "serving": None, "starting": attempt.number},
     )
+    kept = private.get("generations") or row.private["generations"]
+    _limit_start(ctx, row, attempt.number, kept[str(attempt.number)])
+
+
+def _limit_start(ctx: Context, row: Row, number: int, summary: Json) -> None:
+    due_at = ctx.now() + summary["startup_timeout_s"]
+    ctx.set_timer(STARTUP_TIMER, row.key, due_at, {"Attempt": number})
+
+
+def _successor(ctx: Context, row: Row, number: int) -> Attempt | None:
+    """Return what runs now in the place of an attempt that was lost."""
+    lost = attempt_of(ctx, row, number)
+    if lost is None:
+        return None
+    later = (each for each in ctx.attempts(row) if each.number > number and each.is_live)
+    return next((each for each in later if each.first == lost.first), None)
 
 
 def _reason(ctx: Context, attempt: Attempt | None, verdict: Json) -> str:

@@ -11,6 +11,7 @@ import socket
 import stat
 import tarfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from jupyter_ml.engine import identity
 from jupyter_ml.services.endpoints.generations import STARTUP_TIMER
 from jupyter_ml.services.endpoints.invoke import invoke_endpoint
 from jupyter_ml.testing import eventually, fresh_settings
+from jupyter_ml.tick import tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -430,6 +432,45 @@ def test_a_lost_supervisor_under_load_fails_no_request(client: LocalClient, tmp_
     assert [found.number for found in live(client)] == [attempt.number + 1]
 
 
+class Died(BaseException):
+    """Stands for a tick that is killed."""
+
+
+def lose(client: LocalClient) -> None:
+    """Kill the supervisor of the only endpoint; a tick notes it, and is killed at once."""
+
+    def die(step: str) -> None:
+        if "generation_runs_again" in step:
+            raise Died
+
+    (attempt,) = live(client)
+    os.kill(identity.pid_of(attempt.handle["identity"]), signal.SIGKILL)
+    eventually(lambda: not identity.is_alive(attempt.handle["identity"]))
+    with pytest.raises(Died):
+        tick(client.runtime, die)
+    assert len(live(client)) == 1
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_an_update_of_an_endpoint_whose_supervisor_was_just_lost_is_not_lost(
+    client: LocalClient, tmp_path: Path, ends: str
+) -> None:
+    deploy(client, "e", answers(tmp_path / "one", "one"))
+    wait(client, "e")
+    broken = scripted(tmp_path / "broken", "raise ValueError('no model')")
+    good = answers(tmp_path / "two", "two")
+    configure(client, "v2", good if ends == "well" else broken)
+    # What was lost is noted by the test alone.
+    eventually(lambda: not ticks(client), timeout_s=START_S)
+    lose(client)
+    client.call("UpdateEndpoint", {"EndpointName": "e", "EndpointConfigName": "v2"})
+    described = wait(client, "e")
+    assert described["EndpointConfigName"] == ("v2" if ends == "well" else "e")
+    assert ("rolled back" in described.get("FailureReason", "")) == (ends == "badly")
+    assert invoke(client, "e", None) == ("two" if ends == "well" else "one")
+    eventually(lambda: (client.attend(), len(live(client)) == 1)[1], timeout_s=START_S)
+
+
 def ticks(client: LocalClient) -> list[int]:
     """Return the processes that tick this workspace on their own."""
     command = list(client.runtime.tick_command)
@@ -460,6 +501,25 @@ def test_a_server_that_does_not_start_in_time_is_given_up(
     described = wait(client, "slow", "Failed")
     assert "did not answer /ping within 0 s of its start" in described["FailureReason"]
     eventually(lambda: (client.attend(), not live(client))[1], timeout_s=START_S)
+
+
+def test_a_server_that_starts_while_the_clock_is_set_forward_is_not_given_up(
+    client: LocalClient, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    text = (
+        "import os, time\n"
+        "def model_fn(d):\n"
+        f"    while not os.path.exists({str(go)!r}): time.sleep(0.05)\n"
+        "def transform_fn(*a): return ''\n"
+    )
+    deploy(client, "patient", scripted(tmp_path / "patient", text))
+    eventually(lambda: (client.attend(), any(a.started_at for a in live(client)))[1], START_S)
+    tomorrow = dataclasses.replace(client.runtime, clock=lambda: time.time() + 86_400)
+    tick(tomorrow)
+    assert status(client, "patient")["EndpointStatus"] == "Creating"
+    go.touch()
+    assert "FailureReason" not in wait(client, "patient")
 
 
 def bring_forward(client: LocalClient, name: str, startup_timeout_s: float) -> None:
