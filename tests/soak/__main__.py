@@ -1,0 +1,59 @@
+"""Use a workspace hard while its processes are killed at random; say what did not bear it.
+
+    python tests/soak --seconds 3600 --seed 7
+
+The seed draws what is submitted, deployed and killed when; without one, it is new each time, and
+printed. The folder with the workspace, all logs and the ledger is kept where something is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from house import House
+from soaking import Soak, act
+
+
+def main(arguments: list[str]) -> int:
+    """Be an actor, or the soak itself; return the exit status."""
+    if arguments[:1] == ["actor"]:
+        _, role, who, house = arguments
+        act(role, who, House.from_json(house))
+        return 0
+    parser = argparse.ArgumentParser(prog="python tests/soak", description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=60, help="default: 60")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--folder", type=Path, help="a new one to use, and to keep")
+    args = parser.parse_args(arguments)
+    folder = args.folder or Path(tempfile.mkdtemp(prefix="soak-"))
+    folder.mkdir(exist_ok=True)
+    print(f"Soaking for {args.seconds:g} s with --seed {args.seed} in {folder}", flush=True)
+    problems = Soak(folder, args.seconds, args.seed, lambda text: print(text, flush=True)).run()
+    print(_summary(House(folder, args.seed, 0)))
+    for problem in problems:
+        print(f"WRONG: {problem}")
+    if problems or args.folder:
+        print(f"Kept: {folder}. Again: --seconds {args.seconds:g} --seed {args.seed}")
+    else:
+        shutil.rmtree(folder)
+    return 1 if problems else 0
+
+
+def _summary(house: House) -> str:
+    count = Counter(fact["what"] for fact in house.ledger.facts())
+    killed = Counter(fact["role"] for fact in house.ledger.facts("killed"))
+    victims = ", ".join(f"{number} {role}" for role, number in sorted(killed.items()))
+    return (
+        f"{count['acknowledged']} jobs, {count['put']} objects, {count['serving']} generations of "
+        f"endpoints, {count['answer']} answers; killed: {victims or 'nothing'}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

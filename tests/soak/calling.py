@@ -1,0 +1,69 @@
+"""The actor that invokes all endpoints without a pause, on this machine and through the server."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from jupyter_ml.contract.errors import ServiceError
+
+if TYPE_CHECKING:
+    from house import House
+    from ledger import Fact
+
+from ledger import Ledger
+
+_PAUSE_S = 0.02
+_PAUSE_AFTER_FAILURE_S = 0.3
+
+
+def invoke(house: House, who: str) -> None:
+    """Ask until it is over, by each surface in a thread of its own."""
+    threads = [
+        threading.Thread(target=_ask, args=(house, f"{who}-{surface}", surface))
+        for surface in ("local", "server")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _ask(house: House, who: str, surface: str) -> None:
+    ledger = Ledger(house.ledger.path)  # each thread reads on from where it is
+    answers = 0
+    while not house.is_over:
+        for name in _serving(ledger):
+            began = time.monotonic()
+            try:
+                answer = house.client(surface).call(
+                    "InvokeEndpoint", {"EndpointName": name, "Body": b"[1, 2]"}
+                )
+            except ServiceError as error:
+                ledger.note(
+                    "failed request",
+                    name,
+                    began=began,
+                    surface=surface,
+                    message=f"{error.code}: {error}",
+                )
+                time.sleep(_PAUSE_AFTER_FAILURE_S)
+            else:
+                answers += 1
+                factor = json.loads(answer["Body"])[0]
+                ledger.note("answer", name, began=began, factor=factor)
+            time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_S)
+    ledger.note("answers", who, count=answers)
+
+
+def _serving(ledger: Ledger) -> list[str]:
+    live: dict[str, Fact] = {}
+    for fact in ledger.facts("serving", "deleting"):
+        if fact["what"] == "serving":
+            live[fact["name"]] = fact
+        else:
+            live.pop(fact["name"], None)
+    return list(live)
