@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jupyter_ml
+from jupyter_ml.aws import iam, sts
+from jupyter_ml.aws.cloudwatch_logs import operations as cloudwatch_logs
 from jupyter_ml.aws.s3.gateway import OPERATIONS
 from jupyter_ml.aws.s3.members import MEMBERS
 from jupyter_ml.contract import model
@@ -45,6 +47,7 @@ def pages() -> dict[Path, str]:
     written = {
         "operations.md": operations_page(rooms),
         "s3.md": s3_page(),
+        "aws.md": aws_page(),
         "relaxations.md": relaxations_page(),
         "python.md": python_page(),
         "verbs.md": verbs_page(),
@@ -100,6 +103,26 @@ def s3_page() -> str:
 501 `NotImplemented` and names itself. Each member is *used*, *recorded* (with the reason why
 nothing else happens) or *rejected* with an error that says what to do; a header or parameter that
 stands in no table is refused too.
+
+""" + "\n\n".join(parts)
+
+
+def aws_page() -> str:
+    """Return the operations of STS, IAM and CloudWatch Logs with what becomes of their members."""
+    parts = []
+    for title, module in {"STS": sts, "IAM": iam, "CloudWatch Logs": cloudwatch_logs}.items():
+        parts.append(f"## {title}\n\n{_docstring(module)}")
+        for name, words in module.MEMBERS.items():
+            members = [(f"`{member}`", word) for member, word in words.items()]
+            table = _table(("Member", "What becomes of it"), members) if members else ""
+            parts.append(f"### {name}\n\n{table or 'It takes nothing.'}")
+    return """
+# STS, IAM and CloudWatch Logs
+
+So much of these services of AWS is there as the SageMaker SDKs and programs beside them need;
+[Use the SageMaker Python SDK](../do/use-sagemaker-sdk.md) says how to use it. Any other operation
+of any service that the variables of `jupyter ml env` lead here answers 501
+`NotImplementedException` and names itself.
 
 """ + "\n\n".join(parts)
 

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jupyter_ml.toolkit.boto3 import use_boto3
     from jupyter_ml.toolkit.data import load_channel
     from jupyter_ml.toolkit.endpoints import endpoint, endpoints
     from jupyter_ml.toolkit.experiments import compare
@@ -38,6 +39,7 @@ _HOMES = {
     "status": "jupyter_ml.toolkit.session",
     "train": "jupyter_ml.toolkit.training",
     "unload_ipython_extension": "jupyter_ml.toolkit.extension",
+    "use_boto3": "jupyter_ml.toolkit.boto3",
 }
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "status",
     "train",
     "unload_ipython_extension",
+    "use_boto3",
 ]
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_ml.core.attempts import AttemptRef
+    from jupyter_ml.engine.marks import Mark
     from jupyter_ml.engine.work import Work
 
 T = TypeVar("T")
@@ -136,6 +137,11 @@ class ScriptedEngine:
         """Return an empty log: nothing runs, so nothing is written."""
         del ref, member, offset, limit
         return LogChunk(b"", 0, 0, first_line=1, end=0, dropped_bytes=0)
+
+    def marks(self, ref: AttemptRef, member: int = 0) -> list[Mark]:
+        """Return no marks of an empty log."""
+        del ref, member
+        return []
 
     def usage(self, ref: AttemptRef, since: float = 0) -> list[Sample]:
         """Return no samples."""

@@ -6,5 +6,8 @@
   ``sagemaker-metrics``. Both are told what goes where by botocore's models.
 - `gateway`: from a signed request to an answer, with nothing of a web framework in it.
 - `handler`: the route in the Jupyter server.
+- `query`: that of ``sts`` and ``iam``; `elsewhere`: refusals in those of all others.
+- `subset`: how some operations of another service are answered; `sts`, `iam` and
+  `cloudwatch_logs` are such; `owner`: who they say one is.
 - `s3`: what the buckets of the workspace answer S3 clients.
 """

@@ -1,4 +1,8 @@
-"""From a signed request to an answer, whichever of AWS's protocols it speaks."""
+"""From a signed request to an answer, whichever of AWS's protocols it speaks.
+
+What a request is signed for says which service it asks: SageMaker, which is all of the operations
+of this workspace, a subset of another service, or one that is not there.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,12 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.aws import json11, rest_json
-from jupyter_ml.aws.sigv4 import verify
+from jupyter_ml.aws import elsewhere, json11, query, rest_json
+from jupyter_ml.aws.cloudwatch_logs import cloudwatch_logs
+from jupyter_ml.aws.iam import iam
+from jupyter_ml.aws.sigv4 import SERVICE, signed_service, verify
+from jupyter_ml.aws.sts import sts
+from jupyter_ml.contract.documents import json_object
 from jupyter_ml.contract.errors import (
     InternalFailure,
     ModelError,
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_ml.aws.keys import KeyPair
+    from jupyter_ml.aws.owner import Owner
     from jupyter_ml.aws.sigv4 import SignedRequest
 
     Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -51,17 +60,26 @@ class Gateway:
         The pair that requests must be signed with.
     region
         The region that they must be signed for.
+    owner
+        Who holds the keys.
     clock
         Returns the time in seconds since the epoch.
     """
 
     def __init__(
-        self, call: Call, keys: KeyPair, region: str, clock: Callable[[], float] = time.time
+        self,
+        call: Call,
+        keys: KeyPair,
+        region: str,
+        owner: Owner,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._call = call
         self._secrets = {keys.access_key_id: keys.secret_access_key}
         self._region = region
         self._clock = clock
+        self._forms = {"iam": iam(owner), "sts": sts(owner)}
+        self._logs = cloudwatch_logs(call, owner, region)
 
     def handle(self, request: SignedRequest, path: str) -> Answer:
         """Answer one request; whatever goes wrong becomes an answer too.
@@ -73,26 +91,46 @@ class Gateway:
         path
             The path below the gateway's prefix.
         """
-        target = request.headers.get("x-amz-target")
+        request_id = str(uuid.uuid4())
+        service = signed_service(request)
         try:
-            verify(request, self._secrets, region=self._region, now_s=self._clock())
-            if target is not None:
-                answer = self._json11(target, request.body)
-            else:
-                answer = self._rest_json(request, path)
+            verify(
+                request,
+                self._secrets,
+                region=self._region,
+                now_s=self._clock(),
+                service=service,
+            )
+            answer = self._answer(service, request, path, request_id)
         except ServiceError as error:
-            answer = refusal(error, rest=target is None)
+            answer = _refusal(error, service, request, request_id)
         except Exception:
-            log.exception("%s %s failed", request.method, target or path)
+            log.exception("%s %s of %s failed", request.method, path, service)
             failure = InternalFailure("The server failed; its log has the traceback.")
-            answer = refusal(failure, rest=target is None)
-        answer.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+            answer = _refusal(failure, service, request, request_id)
+        answer.headers["x-amzn-RequestId"] = request_id
         return answer
+
+    def _answer(self, service: str, request: SignedRequest, path: str, request_id: str) -> Answer:
+        target = request.headers.get("x-amz-target")
+        if service == SERVICE:
+            if target is not None:
+                return self._json11(target, request.body)
+            return self._rest_json(request, path)
+        if service in self._forms:
+            name, members = query.parse(service, request.body)
+            content = self._forms[service].answer(name, members)
+            body = query.serialise(service, name, content, request_id)
+            return Answer(200, body, {"Content-Type": query.CONTENT_TYPE})
+        if service == self._logs.service:
+            name = json11.operation_of(target or "", service)
+            content = self._logs.answer(name, json_object(request.body))
+            return _as_json(content)
+        raise elsewhere.not_here(service, request)
 
     def _json11(self, target: str, body: bytes) -> Answer:
         name, request = json11.parse(target, body)
-        content = json11.serialise(self._call(name, request))
-        return Answer(200, content, {"Content-Type": json11.CONTENT_TYPE})
+        return _as_json(self._call(name, request))
 
     def _rest_json(self, request: SignedRequest, path: str) -> Answer:
         route = rest_json.route(request.method, path)
@@ -102,7 +140,7 @@ class Gateway:
 
 
 def refusal(error: ServiceError, *, rest: bool) -> Answer:
-    """Return an error in the shape that AWS clients read.
+    """Return an error in the shape that SageMaker's clients read.
 
     Parameters
     ----------
@@ -121,3 +159,14 @@ def refusal(error: ServiceError, *, rest: bool) -> Answer:
     content_type = rest_json.CONTENT_TYPE if rest else json11.CONTENT_TYPE
     headers = {"x-amzn-ErrorType": code, "Content-Type": content_type}
     return Answer(error.status, json11.serialise(content), headers)
+
+
+def _refusal(error: ServiceError, service: str, request: SignedRequest, request_id: str) -> Answer:
+    if service == SERVICE:
+        return refusal(error, rest="x-amz-target" not in request.headers)
+    body, headers = elsewhere.refuse(error, service, request, request_id)
+    return Answer(error.status, body, headers)
+
+
+def _as_json(content: dict[str, Any]) -> Answer:
+    return Answer(200, json11.serialise(content), {"Content-Type": json11.CONTENT_TYPE})

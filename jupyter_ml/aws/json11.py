@@ -53,6 +53,21 @@ def parse(target: str, body: bytes) -> tuple[str, dict[str, Any]]:
     return name, request
 
 
+def operation_of(target: str, service: str) -> str:
+    """Return the name of the operation of another service that a target says.
+
+    Raises
+    ------
+    UnknownOperationException
+        The target is not one of this service.
+    """
+    prefix = model.document(service)["metadata"]["targetPrefix"]
+    name = target.removeprefix(f"{prefix}.")
+    if name == target:
+        raise UnknownOperationException(f"{target!r} is not an operation of {service}.")
+    return name
+
+
 def serialise(content: Mapping[str, Any]) -> bytes:
     """Return an answer as JSON; bytes become base64."""
     return json.dumps(content, default=_encoded, separators=(",", ":")).encode()

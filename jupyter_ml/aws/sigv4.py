@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW_S = 15 * 60
 SERVICE = "sagemaker"
+# What is there once for all regions is signed for this one.
+GLOBAL = {"iam": "us-east-1", "sts": "us-east-1"}
 
 AUTHORIZATION = re.compile(
     ALGORITHM + r"\s+Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)"
@@ -58,7 +60,20 @@ class SignedRequest:
     body: bytes
 
 
-def verify(request: SignedRequest, secrets: Mapping[str, str], *, region: str, now_s: float) -> str:
+def signed_service(request: SignedRequest) -> str:
+    """Return the service that a request says it is signed for; SageMaker where it does not."""
+    parts = AUTHORIZATION.fullmatch(request.headers.get("authorization", "").strip())
+    return parts["service"] if parts else SERVICE
+
+
+def verify(
+    request: SignedRequest,
+    secrets: Mapping[str, str],
+    *,
+    region: str,
+    now_s: float,
+    service: str = SERVICE,
+) -> str:
     """Return the access key that signed the request.
 
     Parameters
@@ -71,6 +86,8 @@ def verify(request: SignedRequest, secrets: Mapping[str, str], *, region: str, n
         The only region that a signature may be scoped to.
     now_s
         The present, in seconds since the epoch.
+    service
+        The only service that a signature may be scoped to.
 
     Raises
     ------
@@ -96,7 +113,7 @@ def verify(request: SignedRequest, secrets: Mapping[str, str], *, region: str, n
             "Unset AWS_SESSION_TOKEN."
         )
         raise UnrecognizedClientException(msg)
-    _check_scope(parts, region)
+    _check_scope(parts, region, service)
     stamp = _check_time(request, parts["date"], now_s)
     signed = _check_signed_headers(request, parts["signed"])
     expected = _signature(request, parts, stamp, signed, secret)
@@ -138,15 +155,15 @@ def _unsigned(header: str) -> ServiceError:
     return InvalidSignatureException(msg)
 
 
-def _check_scope(parts: re.Match[str], region: str) -> None:
-    if parts["region"] != region:
+def _check_scope(parts: re.Match[str], region: str, service: str) -> None:
+    if parts["region"] not in {region, GLOBAL.get(service, region)}:
         msg = (
             f"The request is signed for region {parts['region']!r}; this workspace is "
             f"{region!r}. Set AWS_DEFAULT_REGION={region}."
         )
         raise InvalidSignatureException(msg)
-    if parts["service"] != SERVICE:
-        msg = f"The request is signed for service {parts['service']!r} instead of {SERVICE!r}."
+    if parts["service"] != service:
+        msg = f"The request is signed for service {parts['service']!r} instead of {service!r}."
         raise InvalidSignatureException(msg)
 
 

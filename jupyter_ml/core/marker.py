@@ -45,6 +45,11 @@ def read_marker(root: Path) -> Marker | None:
         return None
 
 
+def written_at(root: Path) -> float:
+    """Return when the folder met its store, in seconds since the epoch."""
+    return (root / _FILE).stat().st_mtime
+
+
 def write_marker(root: Path, marker: Marker) -> None:
     """Have the folder know its store from now on."""
     _write(root / _FILE, asdict(marker))

@@ -60,6 +60,9 @@ class Engine(Protocol):
     def logs(self, ref: AttemptRef, member: int, offset: int, limit: int) -> Any:
         """Return a piece of a member's log."""
 
+    def marks(self, ref: AttemptRef, member: int) -> list[Any]:
+        """Return when the pieces of a member's log were written."""
+
     def zygotes(self) -> list[Any]:
         """Return what is kept in memory for the next jobs."""
 

@@ -18,6 +18,7 @@ from jupyter_ml.core.marker import (
     read_marker,
     read_restoration,
     write_marker,
+    written_at,
 )
 from jupyter_ml.core.postgresql import PostgresqlDatabase
 from jupyter_ml.core.remains import what_is_left
@@ -88,6 +89,12 @@ class Workspace:
             store.close()
             raise
         return store
+
+    @property
+    def made_at(self) -> float:
+        """When the workspace was made, in seconds since the epoch; it is made if missing."""
+        self.store  # noqa: B018  (opened, and with it known to the folder)
+        return written_at(self.root)
 
     def open_anew(self) -> Store:
         """Return the store whatever the folder knows of it, its tables made; for a restoration."""

@@ -23,6 +23,7 @@ from jupyter_ml.engine.admission import obstacles
 from jupyter_ml.engine.durable import read_json, release, write_json
 from jupyter_ml.engine.environment import MARKER, inheritable
 from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, read_log
+from jupyter_ml.engine.marks import Mark, read_marks
 from jupyter_ml.engine.protocol import (
     Capabilities,
     LogChunk,
@@ -167,6 +168,10 @@ class LocalEngine:
             text.end,
             max(lost, text.missing),
         )
+
+    def marks(self, ref: AttemptRef, member: int = 0) -> list[Mark]:
+        """Return when a member's log was written; see `Engine.marks`."""
+        return read_marks(str(ref.directory / "members" / str(member)))
 
     def usage(self, ref: AttemptRef, since: float = 0) -> list[Sample]:
         """Return the samples newer than `since`; see `Engine.usage`."""

@@ -14,6 +14,8 @@ import contextlib
 import os
 from typing import NamedTuple
 
+from jupyter_ml.engine.marks import MarkWriter
+
 SEGMENT_BYTES = 8 << 20
 SEGMENTS = 8
 CURRENT = "log"
@@ -35,6 +37,7 @@ class LogWriter:
     ) -> None:
         self.dropped = 0
         self._path = os.path.join(directory, CURRENT)
+        self._marks = MarkWriter(directory)
         self._segment_bytes = segment_bytes
         self._segments = max(2, segments)
         self._descriptor: int | None = None
@@ -44,6 +47,7 @@ class LogWriter:
 
     def write(self, data: bytes) -> None:
         """Append as much as the disk takes; count what it does not."""
+        self._marks.note(self._end)
         rest = memoryview(data)
         while rest:
             if self._size >= self._segment_bytes:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from jupyter_ml.core.attempts import AttemptRef
+    from jupyter_ml.engine.marks import Mark
     from jupyter_ml.engine.work import Work
 
 State = Literal["absent", "starting", "running", "stalled", "ended", "lost"]
@@ -266,6 +267,10 @@ class Engine(Protocol):
 
         A negative `offset` counts from the end and begins at the start of a line.
         """
+        ...
+
+    def marks(self, ref: AttemptRef, member: int = 0) -> list[Mark]:
+        """Return when the pieces of a member's log were written, in order."""
         ...
 
     def usage(self, ref: AttemptRef, since: float = 0) -> list[Sample]:

@@ -129,9 +129,12 @@ class Backend:
     @cached_property
     def _gateway(self) -> Gateway:
         from jupyter_ml.aws.gateway import Gateway  # noqa: PLC0415
+        from jupyter_ml.aws.owner import Owner  # noqa: PLC0415
 
         client = LocalClient(self.settings, "aws")
-        return Gateway(client.call, self._keys, self.settings.region)
+        since = client.runtime.workspace.made_at
+        owner = Owner(self.settings.account_id, self.settings.user, since)
+        return Gateway(client.call, self._keys, self.settings.region, owner)
 
     @cached_property
     def _s3(self) -> S3Gateway:

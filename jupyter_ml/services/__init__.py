@@ -23,6 +23,7 @@ SERVICES = (
     "jupyter_ml.services.endpoints",
     "jupyter_ml.services.experiments",
     "jupyter_ml.services.audit",
+    "jupyter_ml.services.logs",
 )
 # The operations that follow for all kinds of resources at once.
 MECHANISM = ("jupyter_ml.core.tagging", "jupyter_ml.core.searching")

@@ -272,8 +272,9 @@ def _array(table: Table, schema: Schema) -> Any:
     except (ValueError, TypeError):
         pass
     else:
-        width = schema.n_features if table.columns is None else len(table.columns)
-        if array.ndim == 2 and array.shape[1] == width == (schema.n_features or width):
+        named = None if table.columns is None else len(table.columns)
+        # A model that a script loads may not tell how many values it takes.
+        if array.ndim == 2 and {named, schema.n_features} <= {None, array.shape[1]}:
             return array
     _check_shape(table, schema)
     for number, row in enumerate(table.rows, 1):

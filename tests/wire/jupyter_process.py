@@ -102,6 +102,21 @@ def start(home: Path, *options: str, extension: bool = True, **more: str) -> Jup
     return JupyterProcess(process, home, found["url"])
 
 
+def variables(server: JupyterProcess) -> dict[str, str]:
+    """Return an environment in which a shell has done what `jupyter ml env` says."""
+    said = _output([sys.executable, "-m", "jupyter_ml.cli", "env"], server)
+    shell = _output(["sh", "-c", f"set -e\n{said}\nenv -0"], server)
+    return dict(line.split("=", 1) for line in shell.split("\0") if line)
+
+
+def _output(argv: list[str], server: JupyterProcess) -> str:
+    done = subprocess.run(
+        argv, env=environment(server.home), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def _listens(port: int) -> bool:
     try:
         socket.create_connection(("localhost", port), timeout=5).close()

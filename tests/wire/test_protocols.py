@@ -17,11 +17,13 @@ from signing import KEY, SECRET, signed
 
 from jupyter_ml.aws.gateway import Gateway
 from jupyter_ml.aws.keys import KeyPair
+from jupyter_ml.aws.owner import Owner
 from jupyter_ml.aws.sigv4 import SignedRequest
 from jupyter_ml.contract.errors import ModelError, ResourceInUse, ValidationException
 
 KEYS = KeyPair("JUPYTERMLTESTKEY0001", "secret")
 PREFIX = "/base/jupyter-ml/aws"
+OWNER = Owner("000000000000", "ann lee", since=1_700_000_000.0)
 
 
 class Raw(io.BytesIO):
@@ -42,6 +44,7 @@ class Loopback:
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
         parts = urlsplit(request.url)
         body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
         headers = {
             name.lower(): value.decode() if isinstance(value, bytes) else value
             for name, value in request.headers.items()
@@ -68,7 +71,7 @@ def client(service: str, call: Any) -> Any:
         config=Config(retries={"total_max_attempts": 1}),
     )
     assert isinstance(made._endpoint.http_session, URLLib3Session)
-    made._endpoint.http_session = Loopback(Gateway(call, KEYS, "us-east-1"))
+    made._endpoint.http_session = Loopback(Gateway(call, KEYS, "us-east-1", OWNER))
     return made
 
 
@@ -173,6 +176,121 @@ def test_a_bug_is_answered_without_its_details(caplog: pytest.LogCaptureFixture)
     assert "secret detail" in caplog.text
 
 
+def nothing(name: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Stand for a workspace that is asked nothing."""
+    raise AssertionError(name, request)
+
+
+def test_the_caller_is_the_owner_in_a_role_that_a_role_session_can_have() -> None:
+    identity = client("sts", nothing).get_caller_identity()
+    assert identity["Account"] == "000000000000"
+    assert identity["Arn"] == "arn:aws:sts::000000000000:assumed-role/jupyter-ml/ann-lee"
+    assert identity["UserId"].endswith(":ann-lee")
+
+
+def test_a_role_is_described_and_trusts_sagemaker() -> None:
+    role = client("iam", nothing).get_role(RoleName="jupyter-ml")["Role"]
+    assert role["Arn"] == "arn:aws:iam::000000000000:role/jupyter-ml"
+    assert role["CreateDate"].timestamp() == OWNER.since
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "sagemaker.amazonaws.com"}
+
+
+def test_everything_is_allowed_for_each_action_on_each_resource_page_by_page() -> None:
+    iam = client("iam", nothing)
+    actions = [f"sagemaker:Do{number}" for number in range(12)]
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn="arn:aws:iam::000000000000:role/jupyter-ml",
+        ActionNames=actions,
+        ResourceArns=["arn:aws:s3:::a", "arn:aws:s3:::b"],
+        PaginationConfig={"PageSize": 7},
+    )
+    results = [each for page in pages for each in page["EvaluationResults"]]
+    assert {each["EvalDecision"] for each in results} == {"allowed"}
+    assert [each["EvalActionName"] for each in results[::2]] == actions
+    assert {each["EvalResourceName"] for each in results} == {"arn:aws:s3:::a", "arn:aws:s3:::b"}
+
+
+def test_a_policy_that_nobody_would_evaluate_is_refused() -> None:
+    with pytest.raises(ClientError, match="PolicyInputList") as refused:
+        client("iam", nothing).simulate_principal_policy(
+            PolicySourceArn="arn:aws:iam::000000000000:role/jupyter-ml",
+            ActionNames=["s3:GetObject"],
+            PolicyInputList=["{}"],
+        )
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "request_"),
+    [
+        ("sts", "get_session_token", {}),
+        ("iam", "list_users", {}),
+        ("logs", "list_tags_for_resource", {"resourceArn": "arn:aws:logs:us-east-1:0:x"}),
+        ("ecr", "describe_repositories", {}),
+        ("ec2", "describe_instances", {}),
+        ("lambda", "list_functions", {}),
+        ("cloudwatch", "list_metrics", {}),
+        ("route53", "list_hosted_zones", {}),
+        ("sqs", "list_queues", {}),
+        ("sns", "list_topics", {}),
+        ("dynamodb", "list_tables", {}),
+        ("bedrock-runtime", "converse", {"modelId": "m"}),
+    ],
+)
+def test_what_is_not_here_says_so_in_the_protocol_of_its_client(
+    service: str, method: str, request_: dict[str, Any]
+) -> None:
+    made = client(service, nothing)
+    with pytest.raises(ClientError) as refused:
+        getattr(made, method)(**request_)
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert refused.value.response["Error"]["Code"] == "NotImplementedException"
+    assert made.meta.service_model.signing_name in refused.value.response["Error"]["Message"]
+
+
+def test_an_operation_that_a_service_lacks_here_is_named() -> None:
+    with pytest.raises(ClientError, match="GetSessionToken of sts") as refused:
+        client("sts", nothing).get_session_token()
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+@pytest.mark.parametrize("service", ["sts", "iam", "logs", "ecr"])
+def test_a_wrong_secret_is_refused_by_every_service(service: str) -> None:
+    made = client(service, nothing)
+    made._request_signer._credentials.secret_key = "wrong"
+    methods = {"sts": "get_caller_identity", "iam": "list_users", "logs": "describe_log_groups"}
+    with pytest.raises(ClientError) as refused:
+        getattr(made, methods.get(service, "describe_repositories"))()
+    assert refused.value.response["Error"]["Code"] == "InvalidSignatureException"
+
+
+def test_a_signature_for_one_service_opens_no_other() -> None:
+    gateway = Gateway(Recorder({}), KeyPair(KEY, SECRET), "us-east-1", OWNER)
+    headers = {"X-Amz-Target": "SageMaker.ListModels"}
+    answer = gateway.handle(signed(service="ecr", body=b"{}", headers=headers), "/")
+    assert answer.status == 501
+    assert b"ListModels was asked of the AWS service 'ecr'" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"Action=Nothing", "UnknownOperationException"),
+        (b"no form", "ValidationException"),
+        (b"\xff=1", "ValidationException"),
+        (b"Action=GetRole&RoleName=a&RoleName.member.1=b", "ValidationException"),
+        (b"Action=GetRole", "ValidationError"),
+        (b"Action=GetRole&RoleName=a&Unknown=1", "ValidationError"),
+    ],
+)
+def test_a_form_that_is_wrong_is_refused(body: bytes, code: str) -> None:
+    gateway = Gateway(nothing, KeyPair(KEY, SECRET), "us-east-1", OWNER)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = gateway.handle(signed(service="iam", body=body, headers=headers), "/")
+    assert f"<Code>{code}</Code>".encode() in answer.body
+
+
 @pytest.mark.parametrize(
     ("target", "body", "code"),
     [
@@ -185,7 +303,7 @@ def test_a_bug_is_answered_without_its_details(caplog: pytest.LogCaptureFixture)
     ],
 )
 def test_what_is_not_a_sagemaker_request_is_refused(target: str, body: bytes, code: str) -> None:
-    gateway = Gateway(Recorder({}), KeyPair(KEY, SECRET), "us-east-1")
+    gateway = Gateway(Recorder({}), KeyPair(KEY, SECRET), "us-east-1", OWNER)
     answer = gateway.handle(signed(body=body, headers={"X-Amz-Target": target}), "/")
     assert json.loads(answer.body)["__type"] == code
     assert answer.headers["x-amzn-ErrorType"] == code

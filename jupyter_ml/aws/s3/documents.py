@@ -1,4 +1,7 @@
-"""XML documents and times, as S3 writes and reads them, by the shapes of botocore's model."""
+"""XML documents and times, as S3 writes and reads them, by the shapes of botocore's model.
+
+The answers of services that speak AWS Query are written here too.
+"""
 
 from __future__ import annotations
 
@@ -44,20 +47,20 @@ def read(body: bytes, shape_name: str) -> Any:
         raise S3Error("MalformedXML", f"The body is not the XML it should be: {error}.") from error
 
 
-def elements(value: Json, shape_name: str) -> str:
+def elements(value: Json, shape_name: str, service: str = "s3") -> str:
     """Return the elements of a structure's members, in the order of the model."""
-    shapes = model.document("s3")["shapes"]
+    shapes = model.document(service)["shapes"]
     lines = []
     for name, member in shapes[shape_name]["members"].items():
         if value.get(name) is None:
             continue
         wire, inner = member.get("locationName", name), shapes[member["shape"]]
         if inner["type"] != "list":
-            lines.append(_element(wire, value[name], member["shape"]))
+            lines.append(_element(wire, value[name], member["shape"], service))
             continue
         item = inner["member"]
         tag = wire if inner.get("flattened") else item.get("locationName", "member")
-        items = "".join(_element(tag, each, item["shape"]) for each in value[name])
+        items = "".join(_element(tag, each, item["shape"], service) for each in value[name])
         lines.append(items if inner.get("flattened") else f"<{wire}>{items}</{wire}>")
     return "".join(lines)
 
@@ -126,10 +129,10 @@ def _from_xml(node: ET.Element, shape_name: str) -> Any:
     return seconds_of(text) if shape["type"] == "timestamp" else text
 
 
-def _element(tag: str, value: Any, shape_name: str) -> str:
-    shape = model.document("s3")["shapes"][shape_name]
+def _element(tag: str, value: Any, shape_name: str, service: str) -> str:
+    shape = model.document(service)["shapes"][shape_name]
     if shape["type"] == "structure":
-        return f"<{tag}>{elements(value, shape_name)}</{tag}>"
+        return f"<{tag}>{elements(value, shape_name, service)}</{tag}>"
     if shape["type"] == "timestamp":
         return element(tag, iso_date(value))
     return element(tag, str(value).lower() if isinstance(value, bool) else value)

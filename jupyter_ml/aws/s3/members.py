@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 _ENCRYPTION = "rejected: objects are not encrypted here; leave it out"
+# The SageMaker SDKs ask for it with each archive of code that they upload.
+_MANAGED = (
+    "recorded: without a key of the caller's own it is left to who stores the objects, which is "
+    "this machine's disk"
+)
 _LOCK = "rejected: objects are not locked here; leave it out"
 _GRANT = "rejected: there is one key pair and no grants; leave it out"
 _TAGS = "rejected: objects have no tags here; use Metadata"
@@ -21,7 +26,7 @@ _CUSTOMER_KEY = {f"SSECustomer{name}": _ENCRYPTION for name in ("Algorithm", "Ke
 _SOURCE_KEY = {f"CopySource{name}": word for name, word in _CUSTOMER_KEY.items()}
 _ENCRYPTED = {
     **_CUSTOMER_KEY,
-    "ServerSideEncryption": _ENCRYPTION,
+    "ServerSideEncryption": _MANAGED,
     "SSEKMSKeyId": _ENCRYPTION,
     "SSEKMSEncryptionContext": _ENCRYPTION,
     "BucketKeyEnabled": _ENCRYPTION,

@@ -349,7 +349,7 @@ def test_the_answer_says_what_the_reader_wants_it_to_say(s3: Any, bucket: str) -
 @pytest.mark.parametrize(
     ("members", "names"),
     [
-        ({"ServerSideEncryption": "AES256"}, "ServerSideEncryption"),
+        ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "mine"}, "SSEKMSKeyId"),
         ({"Tagging": "a=b"}, "Tagging"),
         ({"ACL": "public-read"}, "ACL"),
         ({"StorageClass": "GLACIER"}, "StorageClass"),
@@ -372,6 +372,7 @@ def test_what_says_how_it_is_anyway_is_accepted(s3: Any, bucket: str) -> None:
         Body=b"1",
         ACL="private",
         StorageClass="STANDARD",
+        ServerSideEncryption="aws:kms",
         ExpectedBucketOwner="000000000000",
     )
     with pytest.raises(ClientError) as refused:
