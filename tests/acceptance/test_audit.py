@@ -62,6 +62,11 @@ def test_a_change_from_every_surface_is_on_record(
         )
         Desk(toolkit, tmp_path).ended("by-cli-1")
         http.call("DeleteExperiment", {"ExperimentName": "by-http"})
+        looked_up = http.call(
+            "LookupEvents",
+            {"LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": "by-boto3"}]},
+        )["Events"]
+        verified = http.call("VerifyEventLog", {})
     finally:
         server.stop()
 
@@ -81,6 +86,10 @@ def test_a_change_from_every_surface_is_on_record(
         assert key in event["request"].values()
         assert event["response"][next(iter(event["response"]))].startswith("arn:aws:sagemaker:")
     assert broken(workspace) is None
+    assert [event["EventName"] for event in looked_up] == ["CreateExperiment"]
+    assert json.loads(looked_up[0]["CloudTrailEvent"])["userAgent"] == "aws"
+    assert verified["Valid"]
+    assert verified["EventCount"] >= 6
 
 
 @pytest.mark.parametrize(

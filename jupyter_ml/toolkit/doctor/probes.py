@@ -46,7 +46,9 @@ def limits(place: Place) -> Finding:
     if "cpus" not in text:
         why = f"A job could not be started: {seen.verdict.message}"
         return Finding(name, NO, why, "See whether this user may start more processes: ulimit -u")
-    held = f"Memory is held by {memory}: {seen.verdict.message} CPUs by {cpu}."
+    refused = "A process that asked for more got a MemoryError."
+    how = refused if "MemoryError" in text else seen.verdict.message
+    held = f"Memory is held by {memory}: {how} CPUs by {cpu}."
     is_held = cpu != "affinity" or "cpus 1" in text
     if memory == "cgroup" and cpu == "affinity" and is_held:
         return Finding(name, OK, held)
