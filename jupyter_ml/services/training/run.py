@@ -188,6 +188,8 @@ class Harness:
         fork = not _hides_modules(self.layout.code)
         self.child = Child(command, given, self.layout.code, pump, fork=fork, enter=self._entry())
         code = self.child.wait()
+        if self.job["isolated"]:
+            self._remove_links()
         if metrics:
             metrics.close()
         if code:
@@ -263,6 +265,17 @@ class Harness:
             if text.strip():
                 failure.update(Message=text.strip(), Place=None)
         self._publish_failure(failure)
+
+    def _remove_links(self) -> None:
+        """Undo links where outputs are looked for: what is published is not what they lead to."""
+        output, out = self.layout.output, self.attempt / "out"
+        places = [self.attempt / "members", self.own, self.attempt / "ml", self.layout.base]
+        places += [self.layout.model, output, output / "data", output / "failure"]
+        places += [out, *(out / name for name in ("model.tar.gz", "output.tar.gz"))]
+        for path in places:
+            if path.is_symlink():
+                path.unlink()
+                _write_out(f"{path} was a link and was removed: it could lead anywhere.\n".encode())
 
     def _refuse(self, message: str) -> None:
         _write_out(f"{message}\n".encode())

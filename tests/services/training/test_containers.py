@@ -133,6 +133,37 @@ def test_the_text_in_the_failure_file_of_a_program_is_the_reason(desk: Desk) -> 
     assert job["FailureReason"].startswith("AlgorithmError: The data has no labels.")
 
 
+def test_links_of_an_isolated_program_publish_nothing_from_elsewhere(desk: Desk) -> None:
+    (desk.folder / "private").mkdir()
+    for name in ("secret", "failure"):
+        (desk.folder / "private" / name).write_text("hunter2")
+    script = f"""#!/bin/sh
+cd "$JUPYTER_ML_ATTEMPT_DIR/ml"
+mv model old
+ln -s {desk.folder}/private model
+ln -s {desk.folder}/private/failure output/failure
+ln -s {desk.folder}/private output/data/all
+mkdir -p ../out
+ln -s {desk.folder}/private/secret ../out/model.tar.gz
+exit 3
+"""
+    (job,) = desk.run(
+        {
+            "AlgorithmSpecification": {"ContainerEntrypoint": ["train"]},
+            "HyperParameters": {"sagemaker_submit_directory": desk.source({"train": script})},
+            "Environment": {"JUPYTER_ML_OPT_ML": "off"},
+            "EnableNetworkIsolation": True,
+        }
+    )
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "exit code 3" in job["FailureReason"]
+    assert "hunter2" not in json.dumps(job)
+    assert "ModelArtifacts" not in job
+    kept = list((desk.folder / "workspace" / "buckets").rglob("output.tar.gz"))
+    with tarfile.open(kept[0]) as archive:
+        assert [each.name for each in archive.getmembers() if not each.issym()] == []
+
+
 def test_python3_and_pip3_are_the_jobs_own(desk: Desk) -> None:
     script = 'python3 -c "import sys; print(sys.prefix)"; pip3 --version'
     (job,) = desk.run(
