@@ -20,6 +20,7 @@ from jupyter_ml.aws.sts import sts
 from jupyter_ml.contract.documents import json_object
 from jupyter_ml.contract.errors import (
     InternalFailure,
+    MLError,
     ModelError,
     ServiceError,
     ValidationException,
@@ -104,6 +105,8 @@ class Gateway:
             answer = self._answer(service, request, path, request_id)
         except ServiceError as error:
             answer = _refusal(error, service, request, request_id)
+        except MLError as error:  # the store is full or gone: the message says what to do
+            answer = _refusal(InternalFailure(str(error)), service, request, request_id)
         except Exception:
             log.exception("%s %s of %s failed", request.method, path, service)
             failure = InternalFailure("The server failed; its log has the traceback.")

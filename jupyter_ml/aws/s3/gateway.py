@@ -7,6 +7,7 @@ step may wait for a disk, so none is for an event loop's own thread.
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from dataclasses import dataclass, field
@@ -276,6 +277,8 @@ def refusal(error: Exception, head: Head) -> Answer:
     """Return an error in the shape that S3 clients read; one of ours is logged."""
     if isinstance(error, ResourceLimitExceeded):
         error = S3Error("InsufficientStorage", error.message)
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        error = S3Error("InsufficientStorage", _FULL)
     if not isinstance(error, S3Error):
         log.error("%s %s failed", head.method, head.below, exc_info=error)
         error = S3Error("InternalError", "The server failed; its log has the traceback.")
@@ -321,6 +324,10 @@ def _check(name: str, request: Json, service: Service) -> None:
         raise S3Error("AccessDenied", msg)
 
 
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_FULL = (
+    "The workspace's disk is full. Free space there, such as with `jupyter ml gc`; then try again."
+)
 _MEANT = {
     "ACL": ("private", "bucket-owner-full-control"),
     "StorageClass": ("STANDARD",),
