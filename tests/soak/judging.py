@@ -8,7 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,9 @@ from house import BUCKET
 from submitting import RETRIES
 
 from jupyter_ml.core.artifacts import is_draft
+from jupyter_ml.core.context import Context
 from jupyter_ml.core.locks import try_lock
+from jupyter_ml.tick import PRINCIPAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 ENDED = {"Completed", "Failed", "Stopped"}
 _MADE = "made.txt"
+_HOUR_S = 3600.0
 
 
 def judge(house: House) -> list[str]:
@@ -202,6 +207,9 @@ def nothing_is_held(house: House) -> Iterator[str]:
         with try_lock(path) as free:
             if not free:
                 yield f"The lock {path} is held."
+    # What a server had begun to write when it was killed may stay an hour; then it is collected.
+    later = replace(house.local.runtime, clock=lambda: time.time() + 2 * _HOUR_S)
+    Context(later, PRINCIPAL).call("CollectGarbage", {})
     for path in house.workspace.rglob("*"):
         is_left = is_draft(path.name) or path.name == "reserve" or path.name.endswith(".tmp")
         if is_left:
