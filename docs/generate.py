@@ -22,6 +22,7 @@ from jupyter_ml.aws.s3.members import MEMBERS
 from jupyter_ml.contract import model
 from jupyter_ml.core.settings import _FROM_ENVIRONMENT, PREFIX, Settings
 from jupyter_ml.services import SERVICES, data_plane, registry
+from jupyter_ml.toolkit.exports import Exportable
 from jupyter_ml.toolkit.verbs import VERBS, parser_of, summary_of
 
 if TYPE_CHECKING:
@@ -333,7 +334,8 @@ def _handles(function: Any) -> Iterator[type]:
 
 def _class(handle: type) -> str:
     parts = [f"## `{handle.__name__}`", _quoted(handle)]
-    for name, member in vars(handle).items():
+    shared = vars(Exportable) if issubclass(handle, Exportable) else {}
+    for name, member in {**vars(handle), **shared}.items():
         if name.startswith("_"):
             continue
         function = member.fget if isinstance(member, property) else member

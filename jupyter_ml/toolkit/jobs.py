@@ -14,6 +14,7 @@ from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown, Slot
 from jupyter_ml.toolkit.display.failure import Detached, Failure, TrainingFailed
 from jupyter_ml.toolkit.display.job import shown_job, shown_jobs, status_line
+from jupyter_ml.toolkit.exports import Exportable
 from jupyter_ml.toolkit.logs import Log
 from jupyter_ml.toolkit.notebook import in_kernel
 from jupyter_ml.toolkit.submission import CHANNEL, unpacked
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _POLL_S = 0.1
 
 
-class TrainingJob(Displayed):
+class TrainingJob(Displayed, Exportable):
     """A training job, by name; everything else is asked when it is needed.
 
     Parameters
@@ -44,7 +45,7 @@ class TrainingJob(Displayed):
 
     def __init__(self, name: str, client: Client | None = None) -> None:
         super().__init__(client or session.client())
-        self.name = name
+        self.name: str = name
 
     def __reduce__(self) -> tuple[type[TrainingJob], tuple[str]]:
         return type(self), (self.name,)

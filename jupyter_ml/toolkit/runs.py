@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.metrics import Writer, scan
 from jupyter_ml.toolkit import session
+from jupyter_ml.toolkit.exports import Exportable
 from jupyter_ml.toolkit.inputs import inputs_of
 from jupyter_ml.toolkit.naming import create_numbered
 from jupyter_ml.toolkit.notebook import shell
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _LONGEST_MESSAGE = 1024
 
 
-class Run:
+class Run(Exportable):
     """A run that was begun with `ml.run`.
 
     Parameters
@@ -83,6 +84,10 @@ class Run:
         answer = self._client.call("GetRunMetrics", {"RunName": self.name})
         frame: pd.DataFrame = metric_frame(answer["Series"])
         return frame
+
+    def _flush(self) -> None:
+        if self.writer.directory is not None:
+            self.writer.flush()
 
     def end(self, status: str, error: BaseException | None = None) -> None:
         """Write what was logged, and note that the run has ended, and how."""

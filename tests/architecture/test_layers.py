@@ -11,9 +11,10 @@ BANNED = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 
 # What each distribution that the package may ask for is imported as, where the names differ.
 IMPORTED_AS = {
+    "ipython": "IPython",
     "jupyter-core": "jupyter_core",
     "jupyter-server": "jupyter_server",
-    "ipython": "IPython",
+    "mlflow-skinny": "mlflow",
     "scikit-learn": "sklearn",
     "xgboost-cpu": "xgboost",
 }

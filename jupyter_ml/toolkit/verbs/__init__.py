@@ -39,6 +39,7 @@ VERBS = (
     "deploy",
     "predict",
     "compare",
+    "export",
     "delete",
     "env",
     "du",
