@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help quickstart lab test lint lint-python lint-typescript test-typescript test-python \
-	test-browser test-examples chromium postgresql build docs pictures format clean
+	test-browser test-examples test-sdks chromium postgresql build docs pictures format clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,19 @@ test-examples: $(READY_DEV)  ## Run every example from top to bottom
 			--cwd examples --no-progress-bar --log-level ERROR \
 			"$$notebook" "build/examples/$$(basename "$$notebook")" || exit 1; \
 	done
+
+# Environments of their own, because the two versions of the SDK cannot be in one, and none is with us.
+build/sdk-%/.installed: tests/sdks/constraints-%.txt | $(STAMPS)/venv
+	@rm -rf build/sdk-$* && mkdir -p build
+	$(BIN)/python -m venv build/sdk-$*
+	build/sdk-$*/bin/python -m pip --disable-pip-version-check install --quiet \
+		--constraint $< sagemaker
+	@touch $@
+
+# Not a part of `test`: it installs 1.3 GB, and the SDKs wait for half minutes.
+test-sdks: $(READY_DEV) build/sdk-v2/.installed build/sdk-v3/.installed  ## Run programs of the SageMaker SDKs
+	$(BIN)/python tests/sdks/run.py build/sdk-v2/bin/python v2_sklearn.py v2_xgboost.py
+	$(BIN)/python tests/sdks/run.py build/sdk-v3/bin/python v3_train_deploy.py
 
 # Debian's packages where they can be installed; elsewhere a sentence that says what to do.
 # $(1) what needs it, $(2) what is missing, $(3) a test whether it is there, $(4) packages
