@@ -18,6 +18,7 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.core.detach import detach
 from jupyter_ml.harness.archive import notes_of
 from jupyter_ml.serving.app import App, Backend
 from jupyter_ml.serving.compiled.report import COMPILED, COMPILING
@@ -192,12 +193,6 @@ def _spawn_tick(attempt_dir: Path) -> None:
     if not command:
         return
     try:
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError:
+        detach(command, attempt_dir / "tick.log")
+    except (OSError, subprocess.CalledProcessError):
         traceback.print_exc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -38,9 +39,13 @@ def script(folder: Path, text: str) -> Path:
 
 
 def children(served: Served) -> list[int]:
-    """Return the process ids of the workers."""
-    processes = psutil.Process(served.process.pid).children()
-    return [child.pid for child in processes if "worker" in child.cmdline()]
+    """Return the process ids of the workers; one that waits to be reaped is none."""
+    found = []
+    for child in psutil.Process(served.process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "worker" in child.cmdline():
+                found.append(child.pid)
+    return found
 
 
 class Load:
