@@ -7,6 +7,7 @@ time-out. Reads never lock.
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 import time
@@ -66,13 +67,26 @@ class SqliteDatabase:
 
     def engine(self) -> sa.Engine:
         """Return what connects to it; the file is made here and never again."""
-        self.path.touch(mode=0o600)
+        self._touch()
         self._identity = _identity(self.path)
         file = f"file:{quote(str(self.path))}"
         url = sa.URL.create("sqlite", database=file, query={"uri": "true", "mode": "rw"})
         engine = sa.create_engine(url)
         sa.event.listen(engine, "connect", self._prepare)
         return engine
+
+    def _touch(self) -> None:
+        try:
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            msg = (
+                f"The store {self.path} cannot be changed from here ({error.strerror}): an "
+                "isolated job submits and records nothing else. Do that outside of it, or set "
+                "JUPYTER_ML_WORKSPACE to another folder."
+            )
+            raise StoreError(msg) from None
 
     def begin(self, connection: sa.Connection, *, writes: bool) -> None:
         """Begin a transaction; one that writes waits for all others that do.

@@ -94,3 +94,13 @@ def test_the_members_of_an_isolated_job_meet(jobs: Jobs) -> None:
     job = jobs.run("job-1", TOGETHER, EnableNetworkIsolation=True, ResourceConfig=resources)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert "met algo-2" in log_of(jobs, "job-1")
+
+
+def test_an_isolated_job_that_wants_to_submit_another_is_told_that_it_cannot(jobs: Jobs) -> None:
+    script = (
+        "from jupyter_ml.client import LocalClient\n"
+        "from jupyter_ml.core.settings import Settings\n"
+        f"LocalClient(Settings.from_json({jobs.client.settings.to_json()!r})).call('GetWorkspace')\n"
+    )
+    job = jobs.run("job-1", script, EnableNetworkIsolation=True)
+    assert "an isolated job submits and records nothing else" in job["FailureReason"]
