@@ -80,6 +80,20 @@ class Ours:
             if token is None:
                 return found
 
+    def found(self) -> int:
+        """Find the first run by a parameter and a metric; return how many there are."""
+        request = {
+            "Resource": "ExperimentTrialComponent",
+            "SearchExpression": {
+                "Filters": [
+                    {"Name": "Parameters.p3", "Operator": "Equals", "Value": "0.3"},
+                    {"Name": "Metrics.loss", "Operator": "GreaterThan", "Value": "0"},
+                ]
+            },
+            "MaxResults": 100,
+        }
+        return len(self._client.call("Search", request)["Results"])
+
     def _newest(self, base: str) -> str:
         request = {"ResourceType": "TrialComponent", "BaseName": base}
         return f"{base}-{self._client.call('GetLastNumber', request)['Number']}"
@@ -127,6 +141,11 @@ class MLflow:
     def listed(self) -> int:
         """List all runs of the sweep."""
         return len(self._mlflow.search_runs([self._sweep], max_results=50_000))
+
+    def found(self) -> int:
+        """Find the first run by a parameter and a metric; return how many there are."""
+        wanted = "params.p3 = '0.3' and metrics.loss > 0"
+        return len(self._client.search_runs([self._sweep], wanted, max_results=100))
 
     def curve(self) -> list[float]:
         """Read the points of the first run."""
