@@ -421,3 +421,11 @@ def test_plain_numbers_are_read_as_any_csv_is(text: str, features: Any) -> None:
         assert found == careful
     else:
         assert np.array_equal(found, careful[:-1], equal_nan=True)
+
+
+@pytest.mark.parametrize("body", ["[[1, 2], [3, 4]]", '{"instances": [[1, 2], [3, 4]]}'])
+def test_a_model_that_does_not_tell_its_width_takes_rows_of_any(body: str) -> None:
+    rows = decode(body.encode(), "application/json", Schema())
+    assert rows.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    with pytest.raises(PayloadError, match="Row 2 has 1 values"):
+        decode(b"[[1, 2], [3]]", "application/json", Schema())
