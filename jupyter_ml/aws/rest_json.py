@@ -15,13 +15,15 @@ from urllib.parse import unquote
 from jupyter_ml.aws.json11 import serialise
 from jupyter_ml.contract import model
 from jupyter_ml.contract.documents import json_object
-from jupyter_ml.contract.errors import UnknownOperationException
+from jupyter_ml.contract.errors import NotImplementedException, UnknownOperationException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONTENT_TYPE = "application/json"
 SERVICES = ("sagemaker-runtime", "sagemaker-metrics")
+# Their requests are signed for SageMaker too.
+_ABSENT = ("sagemaker-featurestore-runtime", "sagemaker-a2i-runtime", "sagemaker-edge")
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,17 @@ def route(method: str, path: str) -> Route:
 
     Raises
     ------
+    NotImplementedException
+        One of a service that is not there does.
     UnknownOperationException
         None does.
     """
-    for candidate in _routes():
-        if candidate.method == method and candidate.path.fullmatch(path):
-            return candidate
+    if (found := _among(_routes(SERVICES), method, path)) is not None:
+        return found
+    if (absent := _among(_routes(_ABSENT), method, path)) is not None:
+        raise NotImplementedException(
+            f"{absent.name} of {absent.service} is not implemented by this workspace."
+        )
     msg = (
         f"Nothing answers {method} {path!r} here. SageMaker's own operations are named by an "
         "X-Amz-Target header; invocations go to /endpoints/NAME/invocations."
@@ -107,8 +114,13 @@ def route(method: str, path: str) -> Route:
     raise UnknownOperationException(msg)
 
 
+def _among(routes: tuple[Route, ...], method: str, path: str) -> Route | None:
+    fitting = (one for one in routes if one.method == method and one.path.fullmatch(path))
+    return next(fitting, None)
+
+
 @cache
-def _routes() -> tuple[Route, ...]:
+def _routes(services: tuple[str, ...]) -> tuple[Route, ...]:
     return tuple(
         Route(
             name,
@@ -117,7 +129,7 @@ def _routes() -> tuple[Route, ...]:
             _pattern(operation["http"]["requestUri"]),
             operation["http"].get("responseCode", 200),
         )
-        for service in SERVICES
+        for service in services
         for name, operation in model.document(service)["operations"].items()
     )
 

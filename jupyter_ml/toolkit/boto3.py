@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from jupyter_ml.toolkit.gateway import Gateway
 
+_used: set[Gateway] = set()
 # The SDKs write this address of AWS's into their calls, where no variable is heard.
 _AMAZON = re.compile(r"https?://[^/]*\.(amazonaws\.com(\.cn)?|api\.aws)(:\d+)?(/.*)?")
 
@@ -53,15 +54,23 @@ def use_boto3(server: str | None = None) -> boto3.Session:
         import boto3  # noqa: PLC0415  (not everybody has it)
     except ImportError:
         raise UsageError("boto3 is not installed. Install it with `pip install boto3`.") from None
-    gateway = from_environment(os.environ) if server is None else None
-    if gateway is None:
-        gateway = of_running_server(server, str(Settings.from_environment().workspace))
+    gateway = _gateway(server)
     for name in UNSET:
         os.environ.pop(name, None)
     os.environ.update(gateway.variables())
     session: boto3.Session = _session(boto3, gateway)
     boto3.DEFAULT_SESSION = session
     return session
+
+
+def _gateway(server: str | None) -> Gateway:
+    told = from_environment(os.environ) if server is None else None
+    # What this process set itself may be the address of a server that has been started again.
+    if told is not None and told not in _used:
+        return told
+    gateway = of_running_server(server, str(Settings.from_environment().workspace))
+    _used.add(gateway)
+    return gateway
 
 
 def _session(boto3: Any, gateway: Gateway) -> Any:

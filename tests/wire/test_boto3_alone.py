@@ -57,7 +57,8 @@ def test_one_line_has_every_client_talk_to_the_workspace(server: JupyterProcess)
 import loopback_only
 import boto3, os
 import jupyter_ml as ml
-session = ml.use_boto3()
+ml.use_boto3()
+session = ml.use_boto3()  # again, as after a restart of the server
 amazon = "https://sts.us-east-1.amazonaws.com"
 for sts in (boto3.client("sts"), session.client("sts", "us-east-1", endpoint_url=amazon)):
     assert sts.get_caller_identity()["Account"] == "000000000000"

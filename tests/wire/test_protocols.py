@@ -188,6 +188,16 @@ def test_the_caller_is_the_owner_in_a_role_that_a_role_session_can_have() -> Non
     assert identity["UserId"].endswith(":ann-lee")
 
 
+def test_services_without_regions_are_answered_whichever_region_they_are_signed_for() -> None:
+    keys = KeyPair(KEY, SECRET)
+    gateway = Gateway(nothing, keys, "eu-central-1", OWNER)
+    for region, status in {"us-east-1": 200, "eu-central-1": 200, "eu-west-1": 403}.items():
+        body = b"Action=GetCallerIdentity&Version=2011-06-15"
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        request = signed(service="sts", region=region, body=body, headers=headers)
+        assert gateway.handle(request, "/").status == status
+
+
 def test_a_role_is_described_and_trusts_sagemaker() -> None:
     role = client("iam", nothing).get_role(RoleName="jupyter-ml")["Role"]
     assert role["Arn"] == "arn:aws:iam::000000000000:role/jupyter-ml"
@@ -236,6 +246,11 @@ def test_a_policy_that_nobody_would_evaluate_is_refused() -> None:
         ("sns", "list_topics", {}),
         ("dynamodb", "list_tables", {}),
         ("bedrock-runtime", "converse", {"modelId": "m"}),
+        (
+            "sagemaker-featurestore-runtime",
+            "get_record",
+            {"FeatureGroupName": "a", "RecordIdentifierValueAsString": "1"},
+        ),
     ],
 )
 def test_what_is_not_here_says_so_in_the_protocol_of_its_client(
@@ -246,7 +261,8 @@ def test_what_is_not_here_says_so_in_the_protocol_of_its_client(
         getattr(made, method)(**request_)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert refused.value.response["Error"]["Code"] == "NotImplementedException"
-    assert made.meta.service_model.signing_name in refused.value.response["Error"]["Message"]
+    named = made.meta.service_model.signing_name
+    assert named in refused.value.response["Error"]["Message"]
 
 
 def test_an_operation_that_a_service_lacks_here_is_named() -> None:

@@ -76,7 +76,8 @@ def merged(
         request = {**request, "startTime": max(after.time_ms, request.get("startTime", 0))}
     found: list[Found] = []
     taken = 0
-    for each in heapq.merge(*(_events(call, stream, request) for stream in streams)):
+    within = (_events(call, stream, request) for stream in streams if _has_any(stream, request))
+    for each in heapq.merge(*within):
         if (after is not None and each.place <= after) or not matches(each.text):
             continue
         taken += len(each.text.encode()) + _EVENT_BYTES
@@ -95,6 +96,14 @@ def event(time: float, text: str) -> Json:
 def milliseconds(time: float) -> int:
     """Return a time in seconds as CloudWatch Logs has it."""
     return round(time * 1000)
+
+
+def _has_any(stream: Stream, request: Json) -> bool:
+    """Return whether a stream may have events of the time that is asked for."""
+    if stream.first is None or stream.last is None:
+        return True
+    is_over = milliseconds(stream.last) < request.get("startTime", 0)
+    return not is_over and milliseconds(stream.first) < request.get("endTime", _BEYOND)
 
 
 def _events(call: Call, stream: Stream, request: Json) -> Iterator[Found]:
