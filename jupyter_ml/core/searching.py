@@ -27,7 +27,7 @@ from jupyter_ml.core.rows import DOCUMENTS
 from jupyter_ml.core.tables import rows, tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jupyter_ml.contract.model import Shape
     from jupyter_ml.core.context import Context
@@ -131,8 +131,11 @@ class _Records:
 
     def read(self, found: Sequence[Row], members: frozenset[str] | None = None) -> list[Json]:
         """Return the records of rows; with `members`, as far as those need it."""
-        is_all = members is None or self.needs_views(members)
-        records = [self.resource.view(self.ctx, row) if is_all else {} for row in found]
+        if members is None or self.needs_views(members):
+            records = [self.resource.view(self.ctx, row) for row in found]
+        else:
+            kept = [name for name in self.resource.kept if name in members]
+            records = [_kept(row, kept) for row in found]
         for member, values_of in self.resource.searched.items():
             if members is None or member in members:
                 for record, value in zip(records, values_of(self.ctx, found), strict=True):
@@ -146,13 +149,29 @@ class _Records:
 
     def needs_views(self, members: frozenset[str]) -> bool:
         """Return whether descriptions have to be made to see these members of records."""
-        return not members <= {"Tags", *self.resource.searched}
+        return not members <= {"Tags", *self.resource.searched, *self.resource.kept}
+
+    def documents(self, members: frozenset[str]) -> Sequence[str]:
+        """Return the documents of rows that have to be read to see these members of records."""
+        reads_all = self.needs_views(members) or members & {*self.resource.kept}
+        return DOCUMENTS if reads_all else ("observed",)
 
     def results(self, ids: Sequence[int]) -> list[Json]:
         """Return the rows with these numbers as `SearchRecord`s."""
         full = {row.id: row for row in self.ctx.select(rows.c.id.in_(ids))}
         page = [full[one] for one in ids]
         return [{self.resource.kind: project(self.shape, record)} for record in self.read(page)]
+
+
+def _kept(row: Row, names: Iterable[str]) -> Json:
+    """Return members of a row's description that are nowhere but in its documents."""
+    record = {}
+    for name in names:
+        for document in (row.desired, row.observed, row.request):
+            if name in document:
+                record[name] = document[name]
+                break
+    return record
 
 
 def _searched(ctx: Context, type_: str) -> Resource:
@@ -238,7 +257,7 @@ def _fulfilling(
 ) -> Iterator[tuple[Row, Json]]:
     """Yield rows that fulfil an expression, and of their records what it and `by` read."""
     members = expression.members | ({by.path[0]} if by is not None else set())
-    documents = DOCUMENTS if records.needs_views(members) else ("observed",)
+    documents = records.documents(members)
     order = [column.desc(), rows.c.id.desc()] if descending else [column, rows.c.id]
     where = [rows.c.kind == records.resource.kind, *_selects(records, expression)]
     while True:
