@@ -46,6 +46,7 @@ def test_boto3_alone_uploads_trains_reads_logs_deploys_invokes_and_cleans_up(
         "metrics": {"train:total": 7.0},
         "errors": ["a word to stderr"],
         "answer": {"predictions": [[7.0], [21.0]]},
+        "endpoint": ["loaded the factor 7.0"],
         "groups": ["/aws/sagemaker/Endpoints/alone", "/aws/sagemaker/TrainingJobs"],
         "presigned": "1\n2\n4\n",
         "left": [],
