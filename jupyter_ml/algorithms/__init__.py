@@ -27,7 +27,10 @@ __all__ = [
     "repository",
 ]
 
-_MODULES = ("jupyter_ml.algorithms.xgboost_parameters",)
+_MODULES = (
+    "jupyter_ml.algorithms.linear_learner_parameters",
+    "jupyter_ml.algorithms.xgboost_parameters",
+)
 _IMAGE = re.compile(r"(?:.*/)?(?P<repository>[^/:@]+)(?:[:@].*)?")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _TRUE_FALSE = {"true": True, "1": True, "false": False, "0": False}
 
@@ -38,6 +38,8 @@ class Parameter:
         What a text must match, where the allowed ones cannot be listed.
     required
         Whether there is no default.
+    auto
+        Whether it may be `auto`: chosen by the algorithm.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     pattern: str | None = None
     required: bool = False
+    auto: bool = False
 
     def parse(self, text: str) -> Any:
         """Return the typed value of a text.
@@ -57,12 +60,14 @@ class Parameter:
         HyperparameterError
             The text is no such value; says what would be.
         """
+        if self.auto and text.strip(' "') == "auto":
+            return "auto"
         try:
             value = self._typed(text)
         except ValueError:
             value = None
         if value is None or not self._allows(value):
-            msg = f"{self.name}={text!r} is not {self.wanted}."
+            msg = f"{self.name}={text!r} is not {'auto or ' * self.auto}{self.wanted}."
             raise HyperparameterError(msg)
         return value
 
@@ -123,6 +128,10 @@ class Algorithm:
         Regular expression for the names of the metrics that it logs itself.
     most_members
         Largest number of instances.
+    refused
+        Hyperparameters of SageMaker's that are not supported here.
+    misfits
+        Of typed hyperparameters, what is wrong between them.
     """
 
     name: str
@@ -133,6 +142,8 @@ class Algorithm:
     optional_channels: tuple[str, ...]
     metrics: str
     most_members: int = 1
+    refused: tuple[str, ...] = ()
+    misfits: Callable[[Mapping[str, Any]], list[str]] | None = None
 
     def parse(self, hyperparameters: Mapping[str, str]) -> dict[str, Any]:
         """Return typed hyperparameters.
@@ -145,6 +156,9 @@ class Algorithm:
         known = {parameter.name: parameter for parameter in self.parameters}
         problems, values = [], {}
         for name, text in hyperparameters.items():
+            if name in self.refused:
+                problems.append(f"{self.name} does not support {name!r} here; leave it out.")
+                continue
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else "."
@@ -159,6 +173,8 @@ class Algorithm:
             for parameter in self.parameters
             if parameter.required and parameter.name not in hyperparameters
         ]
+        if not problems and self.misfits is not None:
+            problems = self.misfits(values)
         if problems:
             raise HyperparameterError(" ".join(problems))
         return values

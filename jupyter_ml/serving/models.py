@@ -29,6 +29,7 @@ _BY_SUFFIX = {
 }
 # Estimators that turn a frame into an array first thing: they may be given the array itself.
 _ARRAY_MODULES = (
+    "jupyter_ml.algorithms",
     "sklearn.cluster",
     "sklearn.discriminant_analysis",
     "sklearn.dummy",
@@ -45,7 +46,7 @@ _ARRAY_MODULES = (
     "sklearn.tree",
     "xgboost",
 )
-_ROWWISE = ("sklearn.", "xgboost.", "lightgbm.")
+_ROWWISE = ("jupyter_ml.algorithms.", "sklearn.", "xgboost.", "lightgbm.")
 _BOOSTERS = ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")
 
 

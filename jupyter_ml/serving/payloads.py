@@ -82,8 +82,16 @@ def encode(predictions: Any, accept: str) -> tuple[bytes, str]:
     rows = predictions.tolist() if hasattr(predictions, "tolist") else list(predictions)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows(row if isinstance(row, list | tuple) else [row] for row in rows)
+    writer.writerows(row if isinstance(row, list | tuple) else _fields_of(row) for row in rows)
     return text.getvalue().encode(), CSV
+
+
+def _fields_of(value: Any) -> list[Any]:
+    """Return what stands in a line for a number, or for a record of numbers and lists."""
+    if not isinstance(value, dict):
+        return [value]
+    parts = (part if isinstance(part, list) else [part] for part in value.values())
+    return [field for part in parts for field in part]
 
 
 def acceptable(accept: str) -> str:

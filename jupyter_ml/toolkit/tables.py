@@ -42,7 +42,8 @@ def answer_table(predictions: Any, data: Any) -> Any:
     Parameters
     ----------
     predictions
-        List of length n_rows; of lists where the model gives several numbers per row.
+        List of length n_rows; of lists where the model gives several numbers per row, of dicts
+        where it names them.
     data
         What was sent.
 
@@ -56,7 +57,7 @@ def answer_table(predictions: Any, data: Any) -> Any:
     import pandas as pd  # noqa: PLC0415  (the caller has it loaded already)
 
     index = data.index if hasattr(data, "columns") else [data.name]
-    if predictions and isinstance(predictions[0], list):
+    if predictions and isinstance(predictions[0], list | dict):
         return pd.DataFrame(predictions, index=index)
     return pd.Series(predictions, index=index, name="prediction")
 

@@ -52,7 +52,7 @@ def train(
     script
         A `.py` or `.sh` file; with `source_dir`, relative to that folder.
     algorithm
-        A built-in algorithm instead of a script, such as `"xgboost"`.
+        A built-in algorithm instead of a script, `"xgboost"` or `"linear-learner"`.
     name
         Jobs of one name are numbered; by default the script's or the algorithm's.
     source_dir

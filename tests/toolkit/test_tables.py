@@ -58,6 +58,8 @@ def test_answers_have_the_index_of_the_rows():
         answer_table([5, 6], frame), pd.Series([5, 6], index=["x", "y"], name="prediction")
     )
     assert answer_table([[1, 2], [3, 4]], frame).shape == (2, 2)
+    named = answer_table([{"score": 0.5}, {"score": 0.7}], frame)
+    assert named["score"].to_dict() == {"x": 0.5, "y": 0.7}
     assert answer_table([5, 6], [[1], [2]]) == [5, 6]
 
 

@@ -26,7 +26,15 @@ STARTUP_TIMEOUT_S = 600.0
 INVOCATION_TIMEOUT_S = 60.0
 MAX_BODY_BYTES = 6_291_456
 # Repositories whose containers serve scikit-learn, XGBoost or a script: what our process does.
-_SERVED = ("jupyter-ml", "scikit-learn", "sklearn", "xgboost", "pytorch", "python")
+_SERVED = (
+    "jupyter-ml",
+    "linear-learner",
+    "scikit-learn",
+    "sklearn",
+    "xgboost",
+    "pytorch",
+    "python",
+)
 
 
 @dataclass(frozen=True)

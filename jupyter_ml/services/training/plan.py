@@ -160,7 +160,7 @@ def _algorithm(specification: Json, hyperparameters: Mapping[str, str]) -> Algor
         raise ValidationException(
             f"TrainingImage {image!r} is no built-in algorithm and containers are not run here. "
             f"Give a script with the hyperparameters {_PROGRAM} and {_SOURCE}, or use the image "
-            "name 'xgboost'."
+            "name 'xgboost' or 'linear-learner'."
         )
     if image:
         _require_no_container(image)

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--outputs", type=_names, default=[], metavar="A,B", help="variables to bring back"
     )
-    parser.add_argument("--algorithm", metavar="NAME", help="a built-in algorithm: xgboost")
+    parser.add_argument("--algorithm", metavar="NAME", help="xgboost or linear-learner")
     parser.add_argument("--source-dir", metavar="FOLDER", help="goes along with the script")
     parser.add_argument(
         "--channel",

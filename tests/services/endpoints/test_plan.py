@@ -93,6 +93,7 @@ def test_a_number_that_is_none_is_refused_with_its_value(environment: str, value
     [
         "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
         "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1",
         "jupyter-ml/python",
     ],
 )
