@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.detach import detach
@@ -33,34 +33,71 @@ LONGEST_SLEEP_S = 5.0
 PATIENCE_S = 3600.0
 
 
-def next_due_at(runtime: Runtime) -> float | None:
-    """Return when the workspace needs attention next, in epoch seconds; `None` for never."""
+class Outlook(NamedTuple):
+    """What a workspace waits for: when its next timer is due, in epoch seconds, and work here."""
+
+    timer_at: float | None
+    has_work: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self.timer_at is None and not self.has_work
+
+
+def outlook(runtime: Runtime) -> Outlook:
+    """Return what the workspace waits for now."""
     with Context(runtime, PRINCIPAL).reading() as ctx:
-        due = [Timers(ctx.connection).next_due_at()]
-        if any(attempt.host == ctx.settings.machine for attempt in ctx.live_attempts()):
-            due.append(ctx.now() + WATCH_S)
-    return min((time for time in due if time is not None), default=None)
+        live = ctx.live_attempts()
+        here = any(attempt.host == ctx.settings.machine for attempt in live)
+        return Outlook(Timers(ctx.connection).next_due_at(), here)
 
 
-def keep_time(runtime: Runtime) -> None:
-    """Tick whenever something is due, until nothing is; leave at once if another does it."""
-    with try_lock(runtime.workspace.lock("timekeeper")) as elected:
-        if not elected:
-            return
-        answered = time.monotonic()
-        while time.monotonic() - answered < PATIENCE_S:
-            try:
-                due_at = next_due_at(runtime)
-                answered = time.monotonic()
-                if due_at is None:
-                    return
-                while (left := due_at - runtime.clock()) > 0:
-                    time.sleep(min(left, LONGEST_SLEEP_S))
-                tick(runtime)
-            except StoreUnavailable as error:
-                # A database that is away for a while still has what is due, and nobody else asks.
-                log.warning("%s It will be tried again.", error)
-                time.sleep(LONGEST_SLEEP_S)
+def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> None:
+    """Tick whenever something is due, until nothing is; leave at once if another does it.
+
+    Parameters
+    ----------
+    runtime
+        The workspace.
+    watch_s
+        How often work under way is looked after, in seconds.
+    """
+    is_empty = False
+    while not is_empty:
+        with try_lock(runtime.workspace.lock("timekeeper")) as elected:
+            if not elected:
+                return
+            _keep(runtime, watch_s)
+        # Whoever left something for later in the last moment found a timekeeper there.
+        is_empty = outlook(runtime).is_empty
+
+
+def _keep(runtime: Runtime, watch_s: float) -> None:
+    looked = time.monotonic()
+    while True:
+        try:
+            found = outlook(runtime)
+            if found.is_empty:
+                return
+            # Asked anew after each pause: an earlier timer may have been set, or the clock.
+            if (left := _left_s(runtime, found, looked + watch_s)) > 0:
+                time.sleep(min(left, LONGEST_SLEEP_S, watch_s))
+                continue
+            tick(runtime)
+            looked = time.monotonic()
+        except StoreUnavailable as error:
+            # A database that is away for a while still has what is due, and nobody else asks.
+            log.warning("%s It will be tried again.", error)
+            time.sleep(LONGEST_SLEEP_S)
+
+
+def _left_s(runtime: Runtime, found: Outlook, watch_at: float) -> float:
+    """Return the seconds until something is to be done; `watch_at` is by the monotonic clock."""
+    left = [] if found.timer_at is None else [found.timer_at - runtime.clock()]
+    if found.has_work:
+        left.append(watch_at - time.monotonic())
+    return min(left)
 
 
 def ensure_timekeeper(runtime: Runtime, command: list[str]) -> None:
@@ -73,7 +110,7 @@ def ensure_timekeeper(runtime: Runtime, command: list[str]) -> None:
     command
         How to start one; it outlives this process.
     """
-    if not runtime.workspace.settings.timekeeper or next_due_at(runtime) is None:
+    if not runtime.workspace.settings.timekeeper or outlook(runtime).is_empty:
         return
     with try_lock(runtime.workspace.lock("timekeeper")) as free:
         if not free:

@@ -36,8 +36,8 @@ def main(arguments: list[str]) -> int:
     print(f"Soaking for {args.seconds:g} s with --seed {args.seed} in {folder}", flush=True)
     problems = Soak(folder, args.seconds, args.seed, lambda text: print(text, flush=True)).run()
     print(_summary(House(folder, args.seed, 0)))
-    for problem in problems:
-        print(f"WRONG: {problem}")
+    for problem, times in Counter(problems).items():
+        print(f"WRONG: {problem}{f' ({times} times)' if times > 1 else ''}")
     if problems or args.folder:
         print(f"Kept: {folder}. Again: --seconds {args.seconds:g} --seed {args.seed}")
     else:

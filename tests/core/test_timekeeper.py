@@ -1,0 +1,97 @@
+"""The timekeeper looks after work and timers, whatever the clock does and whatever comes later."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_ml.core.context import Context
+from jupyter_ml.core.runtime import Principal
+from jupyter_ml.engine.work import Work
+from jupyter_ml.testing import ScriptedEngine, eventually
+from jupyter_ml.tick import tick
+from jupyter_ml.timekeeper import keep_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jupyter_ml.core.runtime import Runtime
+
+ADA = Principal("ada", "test")
+DAY_S = 86_400.0
+
+
+class Clock:
+    """The clock of the day, and by how much it was set forward."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def watched(runtime: Runtime, engine: ScriptedEngine, clock: Clock) -> Runtime:
+    return dataclasses.replace(runtime, engine=engine, clock=clock)
+
+
+@pytest.fixture
+def keeper(watched: Runtime) -> Iterator[threading.Thread]:
+    """A timekeeper that is not started yet; it leaves when all work has ended."""
+    keeper = threading.Thread(target=keep_time, args=(watched, 0.1))
+    yield keeper
+    keeper.join(20)
+    assert not keeper.is_alive()
+
+
+def submit(runtime: Runtime, key: str) -> None:
+    with Context(runtime, ADA).writing() as ctx:
+        row = ctx.add("Experiment", key, request={"ExperimentName": key})
+        ctx.submit(row, Work(argv=("/bin/true",)))
+
+
+def has_ended(runtime: Runtime, key: str) -> bool:
+    with Context(runtime, ADA).reading() as ctx:
+        return not ctx.attempts(ctx.get("Experiment", key))[-1].is_live
+
+
+def test_work_is_looked_after_while_the_clock_is_set_back(
+    watched: Runtime, engine: ScriptedEngine, clock: Clock, keeper: threading.Thread
+) -> None:
+    submit(watched, "a")
+    tick(watched)
+    keeper.start()
+    submit(watched, "b")
+    eventually(lambda: ("b", 1) in engine.submitted)
+    clock.ahead_s = -DAY_S
+    engine.lose("a", 1)
+    engine.lose("b", 1)
+    eventually(lambda: has_ended(watched, "a") and has_ended(watched, "b"))
+
+
+def test_work_that_comes_while_a_timer_is_far_away_is_looked_after(
+    watched: Runtime, engine: ScriptedEngine, clock: Clock, keeper: threading.Thread
+) -> None:
+    with Context(watched, ADA).writing() as ctx:
+        ctx.set_timer("far away", "", clock() + DAY_S)
+    keeper.start()
+    submit(watched, "a")
+    eventually(lambda: ("a", 1) in engine.submitted)
+    engine.end("a", 1, "Completed")
+    eventually(lambda: has_ended(watched, "a"))
+    with Context(watched, ADA).writing() as ctx:
+        ctx.clear_timer("far away", "")
