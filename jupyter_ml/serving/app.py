@@ -1,4 +1,4 @@
-"""The endpoint over HTTP: bare ASGI with `/ping`, `/invocations` and `/metrics.json`.
+"""The endpoint over HTTP: bare ASGI with `/ping`, `/invocations`, `/metrics.json` and `/v2`.
 
 Every route asks for the token, on loopback too: other users of the machine share it.
 """
@@ -9,12 +9,13 @@ import hmac
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_ml.serving import codec
+from jupyter_ml.serving import codec, open_inference
 from jupyter_ml.serving.inference import Reply, problem
+from jupyter_ml.serving.open_inference import OpenInference
 from jupyter_ml.serving.payloads import JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
     from pathlib import Path
 
     from jupyter_ml.serving.config import ServeConfig
@@ -29,15 +30,19 @@ if TYPE_CHECKING:
 _DRAINED_BYTES = 64 * 1024 * 1024
 
 
-class Backend(Protocol):
+class Predicts(Protocol):
+    """Who answers a body with predictions."""
+
+    async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
+        """Return the reply to one request."""
+
+
+class Backend(Predicts, Protocol):
     """Who answers invocations: the model in this process, or a pool of workers."""
 
     @property
     def workers(self) -> int:
         """How many workers answer now."""
-
-    async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
-        """Return the reply to one invocation."""
 
     async def adopt(self, folder: Path) -> dict[str, Any]:
         """Predict with the compiled model in `folder`; return the report of why not, or {}."""
@@ -52,11 +57,26 @@ class TooLargeError(Exception):
 
 
 class App:
-    """The ASGI application of one endpoint."""
+    """The ASGI application of one endpoint.
 
-    def __init__(self, config: ServeConfig, backend: Backend, stats: Stats) -> None:
+    Parameters
+    ----------
+    config
+        How it is served.
+    backend
+        Who answers invocations.
+    stats
+        What is counted of them.
+    ready
+        What the model said of itself when it was loaded.
+    """
+
+    def __init__(
+        self, config: ServeConfig, backend: Backend, stats: Stats, ready: Mapping[str, Any]
+    ) -> None:
         self._config = config
         self._backend = backend
+        self._tensors = OpenInference(config.endpoint, backend, ready)
         self._stats = stats
         self._authorization = f"Bearer {config.token}".encode()
         self._variant = config.variant.encode()
@@ -78,29 +98,42 @@ class App:
                 length = int(value)
         route = (scope["method"], scope["path"])
         if not hmac.compare_digest(authorization, self._authorization):
-            reply = problem(401, "AccessDenied", "Send `Authorization: Bearer <token>`.")
+            reply = _stranger(route[1])
         elif route == ("POST", "/invocations"):
-            await self._invoke(receive, send, length, content_type, accept)
-            return
+            types = (content_type.decode(), accept.decode())
+            reply = await self._predict(self._backend, receive, length, *types)
+        elif _is_tensors(route[1]):
+            reply = await self._protocol(scope, receive, length, content_type.decode())
         else:
             reply = self._other(route)
         await self._send(send, reply)
 
-    async def _invoke(
-        self, receive: Receive, send: Send, length: int, content_type: bytes, accept: bytes
-    ) -> None:
+    async def _predict(
+        self, answers: Predicts, receive: Receive, length: int, content_type: str, accept: str
+    ) -> Reply:
         stats = self._stats
         started = time.perf_counter()
         stats.in_flight += 1
         try:
             body = await _read(receive, length, self._config.max_body_bytes)
-            reply = await self._backend.infer(body, content_type.decode(), accept.decode())
+            reply = await answers.infer(body, content_type, accept)
         except TooLargeError as error:
             reply = self._too_large(error)
         finally:
             stats.in_flight -= 1
         stats.count(reply.status, time.perf_counter() - started)
-        await self._send(send, reply)
+        return reply
+
+    async def _protocol(
+        self, scope: Message, receive: Receive, length: int, content_type: str
+    ) -> Reply:
+        if not self._tensors.is_infer(scope["method"], scope["path"]):
+            return await self._tensors.answer(scope["method"], scope["path"])
+        refused = open_inference.binary_refusal(scope["headers"])
+        if refused is not None:
+            return refused
+        reply = await self._predict(self._tensors, receive, length, content_type, JSON)
+        return open_inference.translated(reply) if reply.status == 413 else reply
 
     def _other(self, route: tuple[str, str]) -> Reply:
         if route == ("GET", "/ping"):
@@ -138,6 +171,15 @@ class App:
             headers.append((b"www-authenticate", b"Bearer"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
+
+
+def _stranger(path: str) -> Reply:
+    reply = problem(401, "AccessDenied", "Send `Authorization: Bearer <token>`.")
+    return open_inference.translated(reply) if _is_tensors(path) else reply
+
+
+def _is_tensors(path: str) -> bool:
+    return path == open_inference.ROOT or path.startswith(f"{open_inference.ROOT}/")
 
 
 async def _read(receive: Receive, length: int, limit: int) -> bytes:

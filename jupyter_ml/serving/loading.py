@@ -7,11 +7,13 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
+from jupyter_ml.serving.columns import Schema
 from jupyter_ml.serving.compiled.adoption import is_there
 from jupyter_ml.serving.handlers import DefaultHandler, load_handler
 from jupyter_ml.serving.inference import Inference
 from jupyter_ml.serving.models import read_manifest
 from jupyter_ml.serving.selftest import Ready, run_self_test
+from jupyter_ml.serving.tensors import inputs_of
 from jupyter_ml.serving.versions import check_versions, mismatches
 
 if TYPE_CHECKING:
@@ -49,9 +51,10 @@ async def load(config: ServeConfig) -> tuple[Inference, Ready]:
         await inference.adopt(config.compiled_dir)
     test, request = await run_self_test(inference, handler, manifest)
     if isinstance(handler, DefaultHandler):
-        features, name = handler.model.schema.features, handler.model.name
+        schema, name = handler.model.schema, handler.model.name
     else:
-        features, name = None, INFERENCE_SCRIPT
-    columns = None if features is None else list(features)
-    ready = Ready(test, load_ms, checks, columns, request, inference.is_batching, name)
+        schema, name = Schema(), INFERENCE_SCRIPT
+    columns = None if schema.features is None else list(schema.features)
+    batches = inference.is_batching
+    ready = Ready(test, load_ms, checks, columns, inputs_of(schema), request, batches, name)
     return inference, ready

@@ -47,6 +47,7 @@ class Ready:
     load_ms: float
     checks: list[dict[str, Any]]
     columns: list[str] | None
+    inputs: list[dict[str, Any]]
     sample_request: str | None
     is_batching: bool
     model: str

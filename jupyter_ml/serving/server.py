@@ -107,7 +107,7 @@ async def _serve(config: ServeConfig) -> None:
     with contextlib.suppress(OSError, ValueError):
         stats.restore(json.loads((config.attempt_dir / "metrics.json").read_text()))
     async with _backend(config) as (backend, ready):
-        app = App(config, backend, stats)
+        app = App(config, backend, stats, ready)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
