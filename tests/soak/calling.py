@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from jupyter_ml.contract.errors import ServiceError
@@ -21,14 +21,12 @@ _PAUSE_AFTER_FAILURE_S = 0.3
 
 def invoke(house: House, who: str) -> None:
     """Ask until it is over, by each surface in a thread of its own."""
-    threads = [
-        threading.Thread(target=_ask, args=(house, f"{who}-{surface}", surface))
-        for surface in ("local", "server")
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        both = [
+            pool.submit(_ask, house, f"{who}-{surface}", surface) for surface in ("local", "server")
+        ]
+        for each in both:
+            each.result()
 
 
 def _ask(house: House, who: str, surface: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import tarfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from house import SIZE
@@ -36,14 +36,13 @@ _PATIENCE_S = 180.0
 
 def deploy(house: House, who: str) -> None:
     """Have endpoints come, change and go, one in each of two threads."""
-    threads = [
-        threading.Thread(target=_one_after_the_other, args=(house, f"{who}-{workers}", workers))
-        for workers in (1, 2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        both = [
+            pool.submit(_one_after_the_other, house, f"{who}-{workers}", workers)
+            for workers in (1, 2)
+        ]
+        for each in both:
+            each.result()
 
 
 def _one_after_the_other(house: House, who: str, workers: int) -> None:
@@ -125,7 +124,11 @@ class _Endpoint:
                 return self._house.client(self._surface).call(operation, request)
             except ServiceUnavailable:
                 time.sleep(0.3)
-            except ValidationException:
+            except ValidationException as error:
+                if "while it is SystemUpdating" in str(error):
+                    time.sleep(0.3)  # its supervisor was killed: it says to wait
+                    asked = 0
+                    continue
                 if asked == 1:
                     raise
                 return {}  # made, changed or deleted by the call whose answer was lost
