@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 RESERVE = "reserve"
 _RESERVED_BYTES = 1 << 20
+_DRAFT = re.compile(r".+\.json\.\d+\.tmp")
 
 
 def write_json(path: str | os.PathLike[str], values: Mapping[str, Any], *, sync: bool) -> None:
@@ -66,6 +68,14 @@ def release(directory: str | os.PathLike[str]) -> None:
     """Give back what `reserve` set aside; harmless when that was done before."""
     with contextlib.suppress(OSError):
         os.unlink(os.path.join(directory, RESERVE))
+
+
+def remove_drafts(directory: str | os.PathLike[str]) -> None:
+    """Remove what `write_json` had begun in a folder whose writers are gone."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):
+            if _DRAFT.fullmatch(name):
+                os.unlink(os.path.join(directory, name))
 
 
 def _sync_directory(path: str) -> None:

@@ -20,7 +20,7 @@ from jupyter_ml.core.attempts import AttemptRef
 from jupyter_ml.core.detach import detach
 from jupyter_ml.engine import identity, isolation, limits, machine, tree
 from jupyter_ml.engine.admission import obstacles
-from jupyter_ml.engine.durable import read_json, release, write_json
+from jupyter_ml.engine.durable import read_json, release, remove_drafts, write_json
 from jupyter_ml.engine.environment import MARKER, inheritable
 from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, read_log
 from jupyter_ml.engine.marks import Mark, read_marks
@@ -187,6 +187,7 @@ class LocalEngine:
         for group in shim.get("groups", []):
             limits.remove_group(group)
         release(ref.directory)
+        remove_drafts(ref.directory)
         return ended
 
     def zygotes(self) -> list[ZygoteState]:

@@ -75,14 +75,16 @@ def test_what_a_killed_shim_left_behind_is_swept(bench, is_running):
     assert bench.engine.sweep(ref) == 0
 
 
-def test_the_disk_space_that_a_killed_shim_had_reserved_is_given_back(bench):
+def test_what_a_killed_shim_had_reserved_or_begun_to_write_is_removed(bench):
     ref = bench.start(SLEEP)
     bench.started(ref)
     assert (ref.directory / "reserve").exists()
+    (ref.directory / "verdict.json.123.tmp").write_text("{")
     os.kill(bench.shim(ref), signal.SIGKILL)
     eventually(lambda: bench.state(ref) == "lost")
     bench.engine.sweep(ref)
     assert not (ref.directory / "reserve").exists()
+    assert not list(ref.directory.glob("*.tmp"))
 
 
 def test_what_cleaned_its_environment_is_swept_too(bench, is_running):
