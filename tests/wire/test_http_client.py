@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyter_process import TOKEN, environment, start
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_code import source_archive
 
 import jupyter_ml as ml
@@ -23,7 +25,11 @@ from jupyter_ml.contract.errors import (
     UnrecognizedClientException,
     ValidationException,
 )
+from jupyter_ml.core.metrics import Writer
+from jupyter_ml.core.settings import Settings
+from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import eventually
+from jupyter_ml.toolkit.exports import to_tensorboard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,3 +194,16 @@ def test_the_toolkit_works_with_the_workspace_behind_a_server(
     with pytest.raises(MLError, match="behind a server"):
         ml.train(script, name="here")
     assert not (tmp_path / "own").exists()
+
+
+def test_a_run_of_a_shared_workspace_is_exported_with_its_gaps(
+    client: HttpClient, jupyter: JupyterProcess, tmp_path: Path
+) -> None:
+    client.call("CreateTrialComponent", {"TrialComponentName": "gaps-1"})
+    writer = Writer(Workspace(Settings(jupyter.home / "workspace")).run_dir("gaps-1"))
+    for value in (1.0, math.nan, 0.5):
+        writer.log("loss", value)
+    writer.close()
+    events = EventAccumulator(str(to_tensorboard(client, "gaps-1", tmp_path))).Reload()
+    values = [event.value for event in events.Scalars("loss")]
+    assert values == [1.0, pytest.approx(math.nan, nan_ok=True), 0.5]

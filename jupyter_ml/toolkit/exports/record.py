@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,9 @@ def recorded_run(client: Client, name: str, *, model: bool = False) -> RecordedR
         ended_at=got.get("EndTime"),
         parameters={one["Name"]: one["Value"] for one in got["Parameters"]},
         points={
-            one["Name"]: list(zip(one["Steps"], one["Times"], one["Values"], strict=True))
+            one["Name"]: list(
+                zip(one["Steps"], one["Times"], map(_number, one["Values"]), strict=True)
+            )
             for one in series
         },
         tags={tag["Key"]: tag["Value"] for tag in tags},
@@ -110,6 +113,11 @@ def recorded_run(client: Client, name: str, *, model: bool = False) -> RecordedR
         source=got.get("Source"),
         model=_archive(client, name, described) if model else None,
     )
+
+
+def _number(value: float | None) -> float:
+    """Return a value as it was logged: JSON has null for one that is no finite number."""
+    return math.nan if value is None else value
 
 
 def _archive(client: Client, name: str, described: Json) -> Path:
