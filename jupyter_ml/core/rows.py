@@ -153,6 +153,12 @@ class Rows:
             glanced.append(Row(*(*values[:8], *shown, _Private(kept, values[0]), *values[11:])))
         return glanced
 
+    def tally(self) -> list[tuple[str, str | None, int]]:
+        """Return how many rows there are of each kind and status."""
+        pair = (rows.c.kind, rows.c.status)
+        query = sa.select(*pair, sa.func.count()).group_by(*pair).order_by(*pair)
+        return [(kind, status, count) for kind, status, count in self._connection.execute(query)]
+
     def count(self, *where: sa.ColumnElement[bool]) -> int:
         """Return how many rows fulfil all conditions."""
         query = sa.select(sa.func.count()).select_from(rows).where(*where)

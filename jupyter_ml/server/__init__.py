@@ -4,6 +4,7 @@
 - `backend`: the workspace's client, behind threads so that the server's loop never waits.
 - `api`: ``POST jupyter-ml/api/<Operation>`` and the few addresses beside it.
 - `endpoints`: ``POST jupyter-ml/endpoints/<name>/invocations``.
+- `metrics`: ``GET jupyter-ml/metrics``, for Prometheus.
 - `stream` and `topics`: one WebSocket that pushes what changed.
 - `upkeep`: ticks while work is live.
 """

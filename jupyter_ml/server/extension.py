@@ -13,6 +13,7 @@ from jupyter_ml.core.configuration import JupyterML
 from jupyter_ml.server.api import CredentialsHandler, OperationHandler, PresenceHandler
 from jupyter_ml.server.backend import Backend
 from jupyter_ml.server.endpoints import InvocationHandler
+from jupyter_ml.server.metrics import Figures, MetricsHandler
 from jupyter_ml.server.openapi import OpenApiHandler
 from jupyter_ml.server.stream import StreamHandler
 from jupyter_ml.server.topics import Topics
@@ -68,6 +69,7 @@ def routes(
         (r"jupyter-ml/api/openapi\.json", OpenApiHandler, {"backend": backend}),
         (r"jupyter-ml/api/stream", StreamHandler, {"topics": topics}),
         (r"jupyter-ml/api/([A-Z][A-Za-z]+)", OperationHandler, {"backend": backend}),
+        (r"jupyter-ml/metrics", MetricsHandler, {"backend": backend, "figures": Figures(backend)}),
         (r"jupyter-ml/credentials", CredentialsHandler, {"backend": backend}),
         (
             r"jupyter-ml/endpoints/([^/]+)/invocations",

@@ -110,6 +110,7 @@ def _beside() -> Json:
             }
         },
         "/credentials": _get("GetCredentials", "Answers the key pair of AWS clients.", anything),
+        "/metrics": _metrics(),
         "/endpoints/{EndpointName}/invocations": {
             "post": {
                 "operationId": "InvokeEndpoint",
@@ -130,6 +131,23 @@ def _beside() -> Json:
                 },
             }
         },
+    }
+
+
+def _metrics() -> Json:
+    return {
+        "get": {
+            "operationId": "GetMetrics",
+            "tags": ["server"],
+            "summary": "Answers the workspace's figures for Prometheus.",
+            "responses": {
+                "200": {
+                    "description": "The figures in Prometheus' text format.",
+                    "content": {"text/plain": {"schema": {"type": "string"}}},
+                },
+                **openapi.refusals(),
+            },
+        }
     }
 
 

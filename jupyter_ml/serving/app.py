@@ -1,4 +1,6 @@
-"""The endpoint over HTTP: bare ASGI with `/ping`, `/invocations`, `/metrics.json` and `/v2`.
+"""The endpoint over HTTP: bare ASGI with `/ping`, `/invocations`, `/v2` and figures.
+
+The figures are at `/metrics.json`, and for Prometheus at `/metrics`.
 
 Every route asks for the token, on loopback too: other users of the machine share it.
 """
@@ -9,7 +11,8 @@ import hmac
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_ml.serving import codec, open_inference
+from jupyter_ml.core import exposition
+from jupyter_ml.serving import codec, figures, open_inference
 from jupyter_ml.serving.inference import Reply, problem
 from jupyter_ml.serving.open_inference import OpenInference
 from jupyter_ml.serving.payloads import JSON
@@ -142,7 +145,9 @@ class App:
             return problem(503, "ServiceUnavailable", "No worker holds the model now.")
         if route == ("GET", "/metrics.json"):
             return Reply(200, JSON, codec.dumps(self.metrics()))
-        if route[1] in {"/ping", "/metrics.json", "/invocations"}:
+        if route == ("GET", "/metrics"):
+            return Reply(200, exposition.CONTENT_TYPE, exposition.written(self._families()))
+        if route[1] in {"/ping", "/metrics", "/metrics.json", "/invocations"}:
             return problem(405, "ValidationError", f"{route[0]} {route[1]} is not served.")
         return problem(404, "ValidationError", f"{route[1]} is not served; POST to /invocations.")
 
@@ -151,6 +156,11 @@ class App:
         workers = {"desired": self._config.workers, "current": self._backend.workers}
         names = {"endpoint": self._config.endpoint, "variant": self._config.variant}
         return {**names, "workers": workers, **self._stats.snapshot()}
+
+    def _families(self) -> list[exposition.Family]:
+        names = {"endpoint": self._config.endpoint, "variant": self._config.variant}
+        workers = {"desired": self._config.workers, "current": self._backend.workers}
+        return figures.families(self._stats, names, workers)
 
     def _too_large(self, error: TooLargeError) -> Reply:
         size = "more" if error.known is None else f"{error.known:,} bytes"

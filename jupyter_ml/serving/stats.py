@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 INTERVAL_S = 5.0
 INTERVALS = 120
@@ -18,6 +18,8 @@ INTERVALS = 120
 _FLOOR_MS = 0.02
 _WIDTH = math.log(1.1)
 _BUCKETS = 180
+# A histogram of fewer, each about twice as wide as the one before. The last bucket has no end.
+_BOUNDS = range(6, _BUCKETS - 1, 7)
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Stats:
         self.errors_4xx = 0
         self.errors_5xx = 0
         self.in_flight = 0
+        self.seconds = 0.0
+        self._earlier = [0] * _BUCKETS
         self._intervals: deque[Interval] = deque(maxlen=INTERVALS)
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -52,9 +56,12 @@ class Stats:
         """Record one answered request: its HTTP status and how long it took, in seconds."""
         now = self._now()
         if not self._intervals or now >= self._intervals[-1].time + INTERVAL_S:
+            if len(self._intervals) == INTERVALS:
+                self._earlier = _sums([self._earlier, self._intervals[0].buckets])
             self._intervals.append(Interval(now - now % INTERVAL_S))
         interval = self._intervals[-1]
         self.requests += 1
+        self.seconds += seconds
         interval.requests += 1
         if status >= 500:
             self.errors_5xx += 1
@@ -64,9 +71,25 @@ class Stats:
             interval.errors += 1
         interval.buckets[_bucket(seconds * 1000)] += 1
 
+    def histogram(self) -> list[tuple[float, int]]:
+        """Return how many requests since this process began took no longer than some seconds.
+
+        Returns
+        -------
+        list of (seconds, requests)
+            Ascending; the last bound is infinite.
+        """
+        counts = _sums([self._earlier, *(interval.buckets for interval in self._intervals)])
+        reached = list(itertools.accumulate(counts))
+        bounds = [
+            (float(f"{_FLOOR_MS * math.exp((index + 1) * _WIDTH) / 1000:.6g}"), reached[index])
+            for index in _BOUNDS
+        ]
+        return [*bounds, (math.inf, reached[-1])]
+
     def snapshot(self) -> dict[str, Any]:
         """Return all figures as `/metrics.json` shows them; times in epoch seconds."""
-        merged = [sum(counts) for counts in zip(*(i.buckets for i in self._intervals), strict=True)]
+        merged = _sums([interval.buckets for interval in self._intervals])
         return {
             "started_at": self.started_at,
             "time": self._now(),
@@ -98,6 +121,10 @@ def quantile_ms(buckets: Iterable[int], share: float) -> float | None:
         return None
     index = next(i for i, seen in enumerate(itertools.accumulate(counts)) if seen >= wanted)
     return round(_FLOOR_MS * math.exp((index + 0.5) * _WIDTH), 3)
+
+
+def _sums(counts: Sequence[Sequence[int]]) -> list[int]:
+    return [sum(column) for column in zip(*counts, strict=True)]
 
 
 def _bucket(milliseconds: float) -> int:

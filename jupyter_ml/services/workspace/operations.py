@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml import __version__
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core.attempts import QUEUED
+from jupyter_ml.core.attempts import LIVE, QUEUED
 from jupyter_ml.core.backup import write_backup
+from jupyter_ml.core.events import EventLog
 from jupyter_ml.core.operations import reader, sweeper
 from jupyter_ml.engine.machine import available_memory_mb
 from jupyter_ml.services.workspace import disk
@@ -68,6 +70,23 @@ def get_workspace(ctx: Context, request: Json) -> Json:
             }
             for zygote in ctx.runtime.engine.zygotes()
         ],
+    }
+
+
+@reader
+def get_workspace_counts(ctx: Context, request: Json) -> Json:
+    """Answer how many there are of each kind and status; cheap enough to be asked all the time."""
+    del request
+    states = Counter(attempt.state for attempt in ctx.live_attempts())
+    return {
+        "Resources": [
+            {"ResourceType": kind, **({} if status is None else {"Status": status}), "Count": count}
+            for kind, status, count in ctx.table.tally()
+        ],
+        "Attempts": [{"State": state, "Count": states[state]} for state in LIVE],
+        "Events": EventLog(ctx.connection).last(),
+        "DiskFreeBytes": shutil.disk_usage(ctx.workspace.root).free,
+        "DiskFloorBytes": ctx.settings.free_floor_mb << 20,
     }
 
 
