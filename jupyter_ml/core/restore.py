@@ -7,6 +7,7 @@ workspace, and one that was killed is finished by running it again.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 # What a workspace may have before it is used: none of it is of a store.
 _HARMLESS = frozenset({"keys", "locks", "warm", "inject", "background.log"})
+_PIECE_BYTES = 1 << 20
 _DAMAGED = "{} is damaged or was cut off ({}). Use another backup."
 
 
@@ -116,6 +118,7 @@ def _checked(path: Path, settings: Settings, *, force: bool) -> Contents:
     """Read a whole backup; return what is in it."""
     contents, chain = Contents(rows={table.name: 0 for table in TABLES}), Chain()
     end: Json | None = None
+    _check_sum(path)
     with _opened(path) as archive:
         for member in archive:
             if member.name == HEADER:
@@ -252,11 +255,23 @@ def _alone(root: Path) -> Iterator[None]:
         yield
 
 
+def _check_sum(path: Path) -> None:
+    """Read a backup to its very end, where its sum is; the archive's own end comes before."""
+    with _translated(path), gzip.open(path) as stream:
+        while stream.read(_PIECE_BYTES):
+            pass
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+    with _translated(path), tarfile.open(path, "r:gz") as archive:
+        yield archive
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
     try:
-        with tarfile.open(path, "r:gz") as archive:
-            yield archive
+        yield
     except FileNotFoundError:
         raise RestoreError(f"There is no backup {path}.") from None
     except MLError:

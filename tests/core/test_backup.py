@@ -270,12 +270,14 @@ def test_a_backup_that_is_cut_off_damaged_or_none_changes_nothing(
     backup = tmp_path / "backup"
     back_up(client, backup, Files=True)
     whole = backup.read_bytes()
-    flipped = bytearray(whole)
+    flipped, sum_of_another = bytearray(whole), bytearray(whole)
     flipped[len(whole) // 2] ^= 255
+    sum_of_another[-8] ^= 1
     plain = gzip.decompress(whole)
     wrong = {
         "cut": whole[: len(whole) // 2],
         "flipped": bytes(flipped),
+        "sum of another": bytes(sum_of_another),
         "shorter": gzip.compress(plain[: len(plain) // 1024 // 2 * 512] + bytes(1024)),
         "none": b"something else",
         "empty": b"",
