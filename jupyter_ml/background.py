@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from jupyter_ml.core.locks import try_lock
+from jupyter_ml.core.logs import formatter, log_uncaught
 from jupyter_ml.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ def main(arguments: list[str]) -> None:
         return
     log = root / "background.log"
     log.touch(mode=0o600)
-    logging.basicConfig(
-        filename=log,
-        level=logging.WARNING,
-        format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
-    )
+    handler = logging.FileHandler(log)
+    handler.setFormatter(formatter(settings.log_format))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.captureWarnings(capture=True)
+    log_uncaught(logging.getLogger(f"jupyter_ml.{what}"))
     # Only now: this imports the store and all services.
     from jupyter_ml.composition import attend, compose  # noqa: PLC0415
     from jupyter_ml.timekeeper import keep_time  # noqa: PLC0415

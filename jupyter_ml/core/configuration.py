@@ -66,6 +66,10 @@ class JupyterML(Configurable):
         help="What this machine is called among those that share the database.",
     ).tag(config=True)
 
+    log_format = Unicode(
+        None, allow_none=True, help="How background processes and endpoints log: text or json."
+    ).tag(config=True)
+
     def settings(self) -> Settings:
         """Return the settings of this process.
 

@@ -10,6 +10,7 @@ import re
 from functools import cache
 from typing import Final
 
+REDACTED: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET: Final = frozenset(
     {"password", "passwords", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets"}

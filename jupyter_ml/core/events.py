@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.credentials import has_credential, is_secret_name, without_secrets
+from jupyter_ml.core.credentials import REDACTED, has_credential, is_secret_name, without_secrets
 from jupyter_ml.core.tables import events
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 API_CALL = "AwsApiCall"
 SERVICE_EVENT = "AwsServiceEvent"
-REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 GENESIS = "0" * 64
 _PAIRS = ({"Name", "Value"}, {"Key", "Value"})
 _LONGEST = 2048

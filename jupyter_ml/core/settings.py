@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.address import keep_password, split_password
 from jupyter_ml.core.externals import External, declared
+from jupyter_ml.core.logs import FORMATS, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,10 @@ class Settings:
         in it is taken out.
     host
         What this machine is called among those that share the database; its name by default.
+    log_format
+        How the background processes write `background.log` of the workspace and endpoints their own
+        lines: ``text``, or ``json`` with one object a line of ``time``, ``level``, ``logger``,
+        ``message``, ``pid`` and ``exception``. Of an endpoint it counts when it is deployed.
     database_password
         The password that stood in the address.
     """
@@ -85,6 +90,7 @@ class Settings:
     user: str = field(default_factory=getpass.getuser)
     database: str | None = None
     host: str = field(default_factory=lambda: os.uname().nodename)
+    log_format: str = TEXT
     database_password: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -95,6 +101,9 @@ class Settings:
             if password is not None:
                 object.__setattr__(self, "database_password", password)
         declared(self.external_buckets)
+        if self.log_format not in FORMATS:
+            msg = f"JUPYTER_ML_LOG_FORMAT={self.log_format!r} is not {' or '.join(FORMATS)}."
+            raise ValidationException(msg)
         if "/" in self.host or self.host in {"", ".", ".."}:
             msg = f"JUPYTER_ML_HOST={self.host!r} is not the plain name of a machine."
             raise ValidationException(msg)
@@ -199,6 +208,7 @@ _FROM_ENVIRONMENT: dict[str, type] = {
     "external_buckets": str,
     "database": str,
     "host": str,
+    "log_format": str,
 }
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 

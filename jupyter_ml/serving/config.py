@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.core.logs import TEXT, log_to_stdout
 from jupyter_ml.harness.archive import unpack
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class ServeConfig:
         What all processes of the endpoint may hold together; `None` for no limit.
     compiles
         Whether the model is compiled once it serves.
+    log_format
+        How this process writes its own lines: `text` or `json`.
     tick
         Command to run once the endpoint is ready, so that it is noticed at once.
     """
@@ -64,6 +67,7 @@ class ServeConfig:
     environment: Mapping[str, str] = field(default_factory=dict)
     memory_mb: int | None = None
     compiles: bool = True
+    log_format: str = TEXT
     tick: tuple[str, ...] = ()
 
     @classmethod
@@ -95,6 +99,7 @@ class ServeConfig:
             timeout_s=float(values.get("timeout_s", TIMEOUT_S)),
             environment=values.get("environment", {}),
             compiles=bool(values.get("compiles", True)),
+            log_format=values.get("log_format", TEXT),
             memory_mb=(work.get("work") or {}).get("memory_mb"),
             tick=tuple(values.get("tick") or _tick(work)),
         )
@@ -108,6 +113,10 @@ class ServeConfig:
     def compiled_dir(self) -> Path:
         """Folder of the compiled model, which outlives a restart of the process."""
         return self.attempt_dir / "compiled"
+
+    def log(self) -> None:
+        """Have this process write its own lines, and its server's, as the configuration says."""
+        log_to_stdout(self.log_format, "jupyter_ml", "uvicorn", "asyncio")
 
     def unpack(self) -> None:
         """Put the model's files into `model_dir`, once, however often the process restarts."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
-import sys
-import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_ml.serving import codec
@@ -19,6 +18,8 @@ from jupyter_ml.serving.payloads import JSON, encode
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 # Larger bodies are parsed off the event loop, which others wait for.
 _LARGE_BYTES = 262_144
@@ -81,7 +82,7 @@ class Inference:
             model = await self._lane.run(with_compiled, self._handler.model, folder)
         except Exception as error:  # noqa: BLE001  (said in the endpoint's description)
             refused = native(f"loading the compiled model failed ({error})").to_json()
-            print(refused["Message"], flush=True)  # noqa: T201  (the endpoint's log)
+            log.warning("%s", refused["Message"])
             return refused
         self._handler = DefaultHandler(model)
         self._is_compiled = True
@@ -98,8 +99,8 @@ class Inference:
             return problem(error.status, "ValidationError", str(error))
         except (TimeoutError, AbandonedError) as error:
             return self._timed_out(error)
-        except Exception as error:  # noqa: BLE001  (the model is the user's: anything may come)
-            traceback.print_exception(error, file=sys.stderr)
+        except Exception as error:  # the model is the user's: anything may come
+            log.exception("The model failed.")
             return problem(500, "ModelError", f"{type(error).__name__}: {error}")
         return Reply(200, out_type, out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import warnings
@@ -18,6 +19,8 @@ from jupyter_ml.serving.versions import check_versions, mismatches
 
 if TYPE_CHECKING:
     from jupyter_ml.serving.config import ServeConfig
+
+log = logging.getLogger(__name__)
 
 INFERENCE_SCRIPT = "inference script"
 """What `Ready.model` says where functions of the user answer."""
@@ -43,7 +46,7 @@ async def load(config: ServeConfig) -> tuple[Inference, Ready]:
     manifest = read_manifest(config.model_dir)
     checks = check_versions(manifest)
     if wrong := mismatches(checks):
-        print(wrong, flush=True)  # noqa: T201  (the endpoint's log)
+        log.warning("%s", wrong)
     handler = load_handler(config)
     load_ms = round((time.perf_counter() - started) * 1000, 1)
     inference = Inference(handler, config.timeout_s)

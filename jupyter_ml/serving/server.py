@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
-import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 _METRICS_EVERY_S = 1.0
 _BACKLOG = 2048
 
@@ -47,6 +49,7 @@ def serve(attempt_dir: Path) -> int:
         (attempt_dir / name).unlink(missing_ok=True)
     try:
         config = ServeConfig.read(attempt_dir)
+        config.log()
         write_text(attempt_dir / "token", config.token)
         config.unpack()
         return _run(with_interpreter(config))
@@ -54,7 +57,7 @@ def serve(attempt_dir: Path) -> int:
         failure = error.failure
     except Exception as error:  # noqa: BLE001  (the boundary: all of it is reported)
         failure = failure_of(error, "Loading the model")
-    print(failure["Traceback"], file=sys.stderr, flush=True)  # noqa: T201  (the endpoint's log)
+    log.error("%s", failure["Message"], extra={"traceback": failure["Traceback"]})
     write_json(attempt_dir / "failure.json", failure)
     _spawn_tick(attempt_dir)
     return 1
@@ -112,6 +115,7 @@ async def _serve(config: ServeConfig) -> None:
             uvicorn.Config(
                 app,
                 lifespan="off",
+                log_config=None,
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -145,7 +149,7 @@ async def _compile(config: ServeConfig, backend: Backend, ready: dict[str, Any])
         if report["Status"] == COMPILED:
             report = await backend.adopt(config.compiled_dir) or report
         write_json(config.attempt_dir / "ready.json", {**ready, "compilation": report})
-    print(report["Message"], flush=True)  # noqa: T201  (the endpoint's log)
+    log.info("%s", report["Message"])
 
 
 @contextlib.asynccontextmanager
@@ -195,4 +199,4 @@ def _spawn_tick(attempt_dir: Path) -> None:
     try:
         detach(command, attempt_dir / "tick.log")
     except (OSError, subprocess.CalledProcessError):
-        traceback.print_exc()
+        log.exception("The workspace could not be told; it looks for itself in a while.")

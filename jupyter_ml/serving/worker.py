@@ -23,6 +23,7 @@ def main(descriptor: str) -> None:
     # The front ends its workers once their requests are answered; a terminal's Ctrl-C is its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     config = ServeConfig.read(Path(os.environ["JUPYTER_ML_ATTEMPT_DIR"]))
+    config.log()
     asyncio.run(_serve(config, socket.socket(fileno=int(descriptor))))
     # Threads that hang in the model must not keep the process.
     os._exit(0)

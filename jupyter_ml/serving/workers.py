@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_ml.serving.config import ServeConfig
+
+log = logging.getLogger(__name__)
 
 _DEATHS_PER_REQUEST = 3
 _BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -252,7 +255,7 @@ class WorkerPool:
                 return await self._spawn()
             except OSError as error:  # no memory, no process, or no interpreter now
                 failures += 1
-                print(f"A worker could not be started: {error}; trying again.", flush=True)  # noqa: T201
+                log.warning("A worker could not be started: %s; trying again.", error)
 
     async def _admit(self, worker: Worker) -> None:
         async with self._changed:
@@ -269,7 +272,7 @@ class WorkerPool:
             if worker in self._ready:
                 self._ready.remove(worker)
             failures = 0 if time.monotonic() - since > _SETTLED_S else failures + 1
-            print(f"A worker ended with status {status}; starting another.", flush=True)  # noqa: T201
+            log.warning("A worker ended with status %s; starting another.", status)
             worker = await self._spawn_again(failures)
             await asyncio.wait([worker.ready])
             if worker.ready.exception() is None:

@@ -13,7 +13,8 @@ import pytest
 from jupyter_ml.contract import errors
 from jupyter_ml.core import chain
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.events import REDACTED, redact
+from jupyter_ml.core.credentials import REDACTED
+from jupyter_ml.core.events import redact
 from jupyter_ml.core.runtime import Principal
 
 if TYPE_CHECKING:

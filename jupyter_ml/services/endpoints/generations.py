@@ -73,7 +73,7 @@ def existing(ctx: Context, location: str | None) -> Path | None:
 
 def start_generation(ctx: Context, row: Row, plan: ServingPlan, config: str) -> Row:
     """Wish that the next generation of an endpoint starts; return the changed row."""
-    attempt = ctx.submit(row, plan.work(row.private["token"]))
+    attempt = ctx.submit(row, plan.work(row.private["token"], ctx.settings.log_format))
     summary = {**plan.summary(), "config": config, "host": attempt.host}
     ctx.set_timer(
         STARTUP_TIMER,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import jupyter_ml
 from jupyter_ml.contract.errors import NotImplementedException, ValidationException
+from jupyter_ml.core.logs import TEXT
 from jupyter_ml.engine.work import Work
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class ServingPlan:
         """Whether it answers, and cannot call anybody."""
         return self.model.isolated or self.variant.isolated
 
-    def work(self, token: str) -> Work:
+    def work(self, token: str, log_format: str = TEXT) -> Work:
         """Return what an engine is asked to run, answering whoever shows `token`."""
         serve = {
             "endpoint": self.endpoint,
@@ -203,6 +204,7 @@ class ServingPlan:
             "max_body_bytes": MAX_BODY_BYTES,
             "timeout_s": self.model.timeout_s,
             "compiles": self.model.compiles,
+            "log_format": log_format,
             "environment": dict(self.model.environment),
         }
         count = self.variant.instance_count

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import sys
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from jupyter_ml.serving.models import Model
 
+log = logging.getLogger(__name__)
+
 _NICENESS = 10
 # Compiling holds the model a second time.
 _MAX_BYTES = 256_000_000
@@ -35,6 +37,7 @@ def main(folder: str) -> None:
     """Compile the model of the attempt in the environment into `folder`."""
     os.nice(_NICENESS)
     config = ServeConfig.read(Path(os.environ["JUPYTER_ML_ATTEMPT_DIR"]))
+    config.log()
     os.environ.update(config.environment)
     report = compiled(config, Path(folder))
     write_json(Path(folder) / REPORT, report.to_json())
@@ -78,8 +81,8 @@ def _compiled(model: Model, manifest: Mapping[str, Any], folder: Path) -> Report
         checked = check(model, draft, _sample(model, manifest), folder)
     except (NotConvertibleError, UnequalError) as error:
         return native(str(error))
-    except Exception as error:  # noqa: BLE001  (whatever it is, the model itself goes on serving)
-        traceback.print_exc()
+    except Exception as error:  # whatever it is, the model itself goes on serving
+        log.exception("Compiling the model failed.")
         return native(f"compiling it failed with {type(error).__name__}: {error}"[:300])
     np.save(folder / ROWS, checked.rows)
     checked.program.write(folder)

@@ -230,6 +230,29 @@ class _Denying:
         )
 
 
+def test_an_endpoint_answers_tensors_and_logs_as_its_workspace_says(
+    client: LocalClient, archive: Path, tmp_path: Path
+) -> None:
+    deployer = LocalClient(fresh_settings(tmp_path, log_format="json"))
+    deploy(deployer, "cancer", archive)
+    wait(client, "cancer")
+    (card,) = client.call("WatchEndpoints")["Endpoints"]
+    token_file = Path(card["TokenFile"])
+    port = int(card["Url"].split(":")[2].split("/")[0])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    row = DATA.data.iloc[0].tolist()
+    tensor = {"name": "rows", "shape": [1, 30], "datatype": "FP64", "data": row}
+    headers = {"Authorization": f"Bearer {token_file.read_text()}"}
+    connection.request("POST", "/v2/models/cancer/infer", json.dumps({"inputs": [tensor]}), headers)
+    response = connection.getresponse()
+    assert response.status == 200
+    assert json.loads(response.read())["outputs"][0]["shape"] == [1]
+    connection.close()
+    log = token_file.parent / "members" / "0" / "log"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert "different versions" in lines[0]["message"]
+
+
 def test_who_may_not_invoke_is_denied_and_the_denial_is_recorded(client: LocalClient) -> None:
     runtime = dataclasses.replace(client.runtime, authorizer=_Denying())
     principal = Principal("eve", "aws")

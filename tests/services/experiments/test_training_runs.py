@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_ml.contract.errors import ResourceNotFound
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.events import REDACTED
+from jupyter_ml.core.credentials import REDACTED
 from jupyter_ml.core.runtime import Principal
 from jupyter_ml.tick import tick
 
