@@ -12,6 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 JS_SOURCES := $(shell find labextension -type f -not -path 'labextension/lib/*' -not -path 'labextension/tests/*')
 JS_BUILT := jupyter_ml/static/widget.js
 EXAMPLES := $(sort $(wildcard examples/*.ipynb))
+TUTORIALS := $(patsubst docs/learn/%.md,build/tutorials/%.ipynb,$(sort $(wildcard docs/learn/*.md)))
 
 export PATH := $(BIN):$(PATH)
 # The kernel of .venv, whatever kernels the user has installed.
@@ -22,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help quickstart lab test lint lint-python lint-typescript test-typescript test-python \
-	test-browser test-examples test-sdks chromium postgresql build docs pictures format clean
+	test-browser test-examples test-sdks chromium postgresql build docs site pictures format clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,7 +81,7 @@ lab: $(READY)  ## Open JupyterLab on the examples, with the jobs that the quicks
 	JUPYTER_ML_WORKSPACE='$(WORKSPACE)' $(BIN)/jupyter lab --notebook-dir '$(CURDIR)' \
 		--LabApp.default_url=/lab/tree/examples/00-quickstart.ipynb
 
-test: lint test-typescript test-python test-browser test-examples  ## Run everything that CI checks
+test: lint site test-typescript test-python test-browser test-examples  ## Run everything that CI checks
 
 lint: lint-python lint-typescript  ## Run the linters and the type checkers
 
@@ -104,9 +105,13 @@ test-python: $(READY_DEV) postgresql  ## Run the Python tests
 test-browser: $(READY_DEV) chromium  ## Run the tests in a real browser
 	$(PYTEST) tests/e2e
 
-test-examples: $(READY_DEV)  ## Run every example from top to bottom
+build/tutorials/%.ipynb: docs/learn/%.md docs/as_notebook.py $(STAMPS)/install-dev
+	@mkdir -p $(@D)
+	@$(BIN)/python docs/as_notebook.py $< $@
+
+test-examples: $(READY_DEV) $(TUTORIALS)  ## Run every example and tutorial from top to bottom
 	@rm -rf build/examples && mkdir -p build/examples
-	@for notebook in $(EXAMPLES); do \
+	@for notebook in $(EXAMPLES) $(TUTORIALS); do \
 		echo "$$notebook"; \
 		JUPYTER_ML_WORKSPACE='$(CURDIR)/build/examples/workspace' $(BIN)/papermill --kernel python3 \
 			--cwd examples --no-progress-bar --log-level ERROR \
@@ -155,6 +160,11 @@ build: $(STAMPS)/install-dev $(JS_BUILT)  ## Build the wheel and the source dist
 
 docs: $(STAMPS)/install-dev  ## Write docs/look-up anew from the code
 	$(BIN)/python docs/generate.py
+
+# Not --quiet: it hides warnings from --strict too. The theme warns of a mkdocs 2; ours is 1.6.
+site: $(STAMPS)/install-dev  ## Build the site of docs/ into build/site; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The site: $(CURDIR)/build/site/index.html (with search, which needs a server: .venv/bin/mkdocs serve)"
 
 pictures: $(READY_DEV) chromium  ## Take the pictures in docs/images anew, from the running product
 	$(BIN)/python docs/pictures.py
