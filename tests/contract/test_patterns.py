@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_ml.contract import model
@@ -44,6 +44,7 @@ def test_no_pattern_of_the_models_takes_long_for_any_string_it_may_see() -> None
 
 
 @pytest.mark.parametrize("entry", relaxations()["patterns"], ids=lambda entry: entry["pattern"])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_replaced_pattern_matches_the_same_strings(
     entry: dict[str, str], data: st.DataObject
