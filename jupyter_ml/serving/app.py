@@ -103,23 +103,22 @@ class App:
         if not hmac.compare_digest(authorization, self._authorization):
             reply = _stranger(route[1])
         elif route == ("POST", "/invocations"):
-            types = (content_type.decode(), accept.decode())
-            reply = await self._predict(self._backend, receive, length, *types)
+            reply = await self._predict(self._backend, receive, length, content_type, accept)
         elif _is_tensors(route[1]):
-            reply = await self._protocol(scope, receive, length, content_type.decode())
+            reply = await self._protocol(scope, receive, length, content_type)
         else:
             reply = self._other(route)
         await self._send(send, reply)
 
     async def _predict(
-        self, answers: Predicts, receive: Receive, length: int, content_type: str, accept: str
+        self, answers: Predicts, receive: Receive, length: int, content_type: bytes, accept: bytes
     ) -> Reply:
         stats = self._stats
         started = time.perf_counter()
         stats.in_flight += 1
         try:
             body = await _read(receive, length, self._config.max_body_bytes)
-            reply = await answers.infer(body, content_type, accept)
+            reply = await answers.infer(body, content_type.decode(), accept.decode())
         except TooLargeError as error:
             reply = self._too_large(error)
         finally:
@@ -128,14 +127,14 @@ class App:
         return reply
 
     async def _protocol(
-        self, scope: Message, receive: Receive, length: int, content_type: str
+        self, scope: Message, receive: Receive, length: int, content_type: bytes
     ) -> Reply:
         if not self._tensors.is_infer(scope["method"], scope["path"]):
             return await self._tensors.answer(scope["method"], scope["path"])
         refused = open_inference.binary_refusal(scope["headers"])
         if refused is not None:
             return refused
-        reply = await self._predict(self._tensors, receive, length, content_type, JSON)
+        reply = await self._predict(self._tensors, receive, length, content_type, b"")
         return open_inference.translated(reply) if reply.status == 413 else reply
 
     def _other(self, route: tuple[str, str]) -> Reply:
