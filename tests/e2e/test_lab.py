@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from .road import SLOW_MS, brightness, open_notebook, opened, row, run_all, show_sidebar, use_theme
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Response
+    from playwright.sync_api import Locator, Page, Response
 
     from .conftest import Lab
 
@@ -215,3 +215,53 @@ def test_nothing_is_fetched_from_elsewhere(trained: Lab, page: Page) -> None:
     ).to_be_visible()
     ours = (trained.url, "data:", "blob:")
     assert [url for url in requested if not url.startswith(ours)] == []
+
+
+def test_zooming_into_a_chart_shows_the_points_that_the_whole_has_no_room_for(
+    lab: Lab, page: Page
+) -> None:
+    long = """%%ml train --name long
+for step in range(50_000):
+    ml.log(loss=step % 97, step=step)"""
+    open_notebook(page, lab, "long.ipynb", ["import jupyter_ml as ml\n%load_ext jupyter_ml", long])
+    run_all(page)
+    expect(row(page, "long-1")).to_have_attribute(
+        "aria-label", re.compile("Completed"), timeout=SLOW_MS
+    )
+    row(page, "long-1").click()
+    job = opened(page, "TrainingJob-long-1")
+    chart = job.get_by_role("img", name=re.compile("^loss"))
+    expect(chart).to_be_visible(timeout=SLOW_MS)
+    whole = points_in(chart)
+    for _ in range(2):
+        drag_over_a_tenth(page, chart)
+        expect(job.locator("figure[aria-busy=false]")).to_be_visible()
+    shown = points_in(chart)
+    # a hundredth of the steps, each of them, where the whole page had a twenty-fifth of them
+    assert 300 < shown < 800
+    assert shown > 5 * whole / 100
+    job.get_by_role("button", name="Reset zoom").click()
+    expect(chart).to_have_attribute("aria-label", re.compile(f" {whole} points"))
+
+
+def points_in(chart: Locator) -> int:
+    """Return how many points a chart says that it shows."""
+    found = re.search(r"(\d+) points", chart.get_attribute("aria-label") or "")
+    assert found
+    return int(found[1])
+
+
+def drag_over_a_tenth(page: Page, chart: Locator) -> None:
+    """Select a tenth of what a chart shows, in its middle."""
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    axes = chart.locator(".jp-ml-axes line").first.bounding_box()
+    assert box
+    assert axes
+    middle = axes["x"] + axes["width"] / 2
+    page.mouse.move(middle - axes["width"] / 20, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(middle, box["y"] + box["height"] / 2)
+    expect(chart.locator(".jp-ml-chart-band")).to_be_visible()
+    page.mouse.move(middle + axes["width"] / 20, box["y"] + box["height"] / 2)
+    page.mouse.up()

@@ -4,7 +4,8 @@ import type {
   EndpointUpdate,
   JobsUpdate,
   JobUpdate,
-  LogUpdate
+  LogUpdate,
+  WireSeries
 } from './types';
 
 export interface Workspace {
@@ -36,6 +37,17 @@ export interface Calls {
   CompareRuns: { input: { Names: string[] }; output: Comparison };
   DeleteEndpoint: { input: { EndpointName: string }; output: Record<string, never> };
   DeleteTrainingJob: { input: { TrainingJobName: string }; output: Record<string, never> };
+  GetRunMetrics: {
+    input: {
+      RunName: string;
+      Names?: string[];
+      MaxPoints?: number;
+      Axis?: 'Step' | 'Time';
+      From?: number;
+      To?: number;
+    };
+    output: { Series: WireSeries[] };
+  };
   GetWorkspace: { input: Record<string, never>; output: Workspace };
   InvokeEndpoint: {
     input: { EndpointName: string; Body: string; ContentType: string; Accept: string };

@@ -1,3 +1,5 @@
+import { metric } from '../core/format';
+
 export interface Curve {
   name: string;
   xs: number[];
@@ -47,6 +49,21 @@ export function insideTicks(low: number, high: number, wanted: number, seconds: 
   return niceScale(low, high, wanted).ticks.filter(
     tick => tick >= low - 1e-9 && tick <= high + 1e-9
   );
+}
+
+/** What the ticks say; where zooming has made them say the same, how far they are from the first. */
+export function tickLabels(
+  ticks: number[],
+  seconds: boolean,
+  format: (tick: number) => string
+): string[] {
+  const labels = ticks.map(format);
+  const first = ticks[0] ?? 0;
+  return new Set(labels).size === labels.length
+    ? labels
+    : ticks.map((tick, index) =>
+        index === 0 ? format(tick) : `+${metric(tick - first)}${seconds ? ' s' : ''}`
+      );
 }
 
 export function extent(curves: Curve[], axis: 'xs' | 'ys'): [number, number] | undefined {
@@ -135,4 +152,13 @@ export function nearest(xs: number[], x: number): number {
   }
   const before = xs[low - 1];
   return before !== undefined && x - before < (xs[low] ?? Infinity) - x ? low - 1 : low;
+}
+
+/** Points in the order of their axis, which the order of logging need not be. */
+export function ascending(xs: number[], ys: number[]): { xs: number[]; ys: number[] } {
+  if (xs.every((x, index) => index === 0 || x >= (xs[index - 1] ?? -Infinity))) {
+    return { xs, ys };
+  }
+  const order = xs.map((_, index) => index).sort((a, b) => (xs[a] ?? 0) - (xs[b] ?? 0));
+  return { xs: taken(xs, order), ys: taken(ys, order) };
 }

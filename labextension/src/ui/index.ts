@@ -11,3 +11,4 @@ export { Sparkline } from './Sparkline';
 export { Segments, Tabs, type Tab } from './Tabs';
 export { useListKeys } from './useListKeys';
 export type { Curve } from './chartScale';
+export type { Finer } from './useZoom';

@@ -1,13 +1,13 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { toServiceError, type ServiceError } from '../../core/client';
 import { usePanel } from '../../core/context';
-import { metric } from '../../core/format';
 import { useViewState } from '../../core/hooks';
+import { readMetrics } from '../../core/runMetrics';
 import type { Comparison } from '../../core/types';
-import { Button, ErrorNotice, LineChart, Section, Skeleton } from '../../ui';
+import { Button, ErrorNotice, LineChart, Section, Skeleton, type Finer } from '../../ui';
 import { ComparisonTable } from './ComparisonTable';
 import { SourceDiff } from './SourceDiff';
-import { hiddenCount, overlay } from './model';
+import { curveOf, hiddenCount, overlay } from './model';
 
 const REFRESH_MS = 2000;
 
@@ -68,7 +68,7 @@ function useComparison(
 }
 
 function Compared({ comparison }: { comparison: Comparison }): JSX.Element {
-  const runs = comparison.Runs.map(run => run.Name);
+  const runs = useMemo(() => comparison.Runs.map(run => run.Name), [comparison]);
   const [onlyDifferences, setOnlyDifferences] = useViewState<boolean>('compare:differences', true);
   const [baseline, setBaseline] = useState(0);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
@@ -134,12 +134,7 @@ function Compared({ comparison }: { comparison: Comparison }): JSX.Element {
         >
           <div className="jp-ml-charts">
             {curves.map(series => (
-              <LineChart
-                key={series.Name}
-                title={series.Name}
-                curves={overlay(series, runs, hidden)}
-                formatX={metric}
-              />
+              <Overlay key={series.Name} series={series} runs={runs} hidden={hidden} />
             ))}
           </div>
         </Section>
@@ -149,4 +144,31 @@ function Compared({ comparison }: { comparison: Comparison }): JSX.Element {
       ))}
     </>
   );
+}
+
+/** One metric of every run that is not hidden; each is asked for its own finer points. */
+function Overlay({
+  series,
+  runs,
+  hidden
+}: {
+  series: Comparison['Series'][number];
+  runs: string[];
+  hidden: ReadonlySet<string>;
+}): JSX.Element {
+  const { client } = usePanel();
+  const curves = useMemo(() => overlay(series, runs, hidden), [series, runs, hidden]);
+  const finer: Finer = useCallback(
+    async range => {
+      const answers = await Promise.all(
+        curves.map(async ({ name }) => {
+          const found = await readMetrics(client, name, [series.Name], { axis: 'step', ...range });
+          return found.map(({ Steps, Values }) => curveOf(name, runs, Steps, Values));
+        })
+      );
+      return answers.flat();
+    },
+    [client, curves, runs, series.Name]
+  );
+  return <LineChart title={series.Name} curves={curves} finer={finer} />;
 }

@@ -1,5 +1,6 @@
 import type { ComparedMetric, ComparedRow, Comparison } from '../../core/types';
 import type { Curve } from '../../ui';
+import { ascending } from '../../ui/chartScale';
 
 export interface MetricCell {
   value: number | null;
@@ -36,12 +37,14 @@ export function overlay(
   runs: string[],
   hidden: ReadonlySet<string>
 ): Curve[] {
-  return series.Curves.filter(curve => !hidden.has(curve.Run)).map(curve => ({
-    name: curve.Run,
-    xs: curve.Steps,
-    ys: curve.Values,
-    color: Math.max(0, runs.indexOf(curve.Run))
-  }));
+  return series.Curves.filter(curve => !hidden.has(curve.Run)).map(curve =>
+    curveOf(curve.Run, runs, curve.Steps, curve.Values)
+  );
+}
+
+/** The curve of one run, in its colour. */
+export function curveOf(run: string, runs: string[], steps: number[], values: number[]): Curve {
+  return { name: run, color: Math.max(0, runs.indexOf(run)), ...ascending(steps, values) };
 }
 
 export interface DiffLine {

@@ -1,14 +1,19 @@
+import { useCallback, useMemo } from 'react';
+import { usePanel } from '../../core/context';
 import { delta, duration, elapsed, memory, metric } from '../../core/format';
 import { useNow, useViewState } from '../../core/hooks';
+import { readMetrics } from '../../core/runMetrics';
 import { isLive, runSeconds } from '../../core/status';
 import type { JobCard } from '../../core/types';
-import { Facts, LineChart, Meter, Section, Segments, Tile } from '../../ui';
+import { Facts, LineChart, Meter, Section, Segments, Tile, type Finer } from '../../ui';
 import { LogTail } from './JobLog';
 import {
   chosenHyperParameters,
   curvesOf,
   groupSeries,
   isSingle,
+  originOf,
+  withSeries,
   type Axis,
   type JobState,
   type MetricGroup
@@ -27,14 +32,14 @@ interface JobOverviewProps {
 }
 
 export function JobOverview({ name, state, card, onLog }: JobOverviewProps): JSX.Element {
-  const groups = groupSeries(state.series.values());
+  const groups = useMemo(() => groupSeries(state.series.values()), [state.series]);
   const curves = groups.filter(group => !isSingle(group));
   const singles = groups.filter(isSingle);
   return (
     <div className="jp-ml-overview">
       <div className="jp-ml-main">
         <Tiles card={card} singles={singles} />
-        {curves.length > 0 && <Curves groups={curves} start={card.TrainingStartTime} />}
+        {curves.length > 0 && <Curves name={name} groups={curves} start={card.TrainingStartTime} />}
         {groups.length === 0 && <NoMetric live={isLive(card.TrainingJobStatus)} />}
         <LogTail name={name} onOpen={onLog} />
       </div>
@@ -88,15 +93,16 @@ function Tiles({ card, singles }: { card: JobCard; singles: MetricGroup[] }): JS
 }
 
 function Curves({
+  name,
   groups,
   start
 }: {
+  name: string;
   groups: MetricGroup[];
   start: number | undefined;
 }): JSX.Element {
   const [axis, setAxis] = useViewState<Axis>('charts:axis', 'step');
   const [smoothing, setSmoothing] = useViewState<number>('charts:smoothing', 0);
-  const formatX = axis === 'time' ? elapsed : metric;
   return (
     <Section
       title="Metrics"
@@ -119,17 +125,54 @@ function Curves({
     >
       <div className="jp-ml-charts">
         {groups.map(group => (
-          <LineChart
-            key={group.title}
-            title={group.title}
-            curves={curvesOf(group, axis, start)}
+          <MetricChart
+            key={`${group.title} by ${axis}`}
+            name={name}
+            group={group}
+            axis={axis}
+            start={start}
             smoothing={smoothing}
-            timeAxis={axis === 'time'}
-            formatX={formatX}
           />
         ))}
       </div>
     </Section>
+  );
+}
+
+function MetricChart({
+  name,
+  group,
+  axis,
+  start,
+  smoothing
+}: {
+  name: string;
+  group: MetricGroup;
+  axis: Axis;
+  start: number | undefined;
+  smoothing: number;
+}): JSX.Element {
+  const { client } = usePanel();
+  const origin = originOf(group, axis, start);
+  const curves = useMemo(() => curvesOf(group, axis, origin), [group, axis, origin]);
+  const finer: Finer = useCallback(
+    async ({ low, high }) => {
+      const names = group.series.map(({ series }) => series.Name);
+      const range = { axis, low: low + origin, high: high + origin };
+      const answered = await readMetrics(client, name, names, range);
+      return curvesOf(withSeries(group, answered), axis, origin);
+    },
+    [client, name, group, axis, origin]
+  );
+  return (
+    <LineChart
+      title={group.title}
+      curves={curves}
+      finer={finer}
+      smoothing={smoothing}
+      timeAxis={axis === 'time'}
+      formatX={axis === 'time' ? elapsed : metric}
+    />
   );
 }
 

@@ -1,3 +1,4 @@
+import { seriesFromWire } from '../../core/runMetrics';
 import { isLive, isQueued } from '../../core/status';
 import type {
   Artifact,
@@ -14,7 +15,7 @@ import type {
   WireSeries
 } from '../../core/types';
 import type { Curve } from '../../ui';
-import { decimated, taken } from '../../ui/chartScale';
+import { ascending, decimated, taken } from '../../ui/chartScale';
 
 export interface JobsState {
   /** Newest first. */
@@ -105,7 +106,7 @@ function foldSeries(
         Name: more.Name,
         Steps: (before?.Steps ?? []).concat(more.Steps),
         Times: (before?.Times ?? []).concat(more.Times),
-        Values: (before?.Values ?? []).concat(more.Values.map(value => value ?? NaN))
+        Values: (before?.Values ?? []).concat(seriesFromWire(more).Values)
       })
     );
   }
@@ -160,21 +161,27 @@ export function groupSeries(series: Iterable<Series>): MetricGroup[] {
 
 export type Axis = 'step' | 'time';
 
-export function curvesOf(group: MetricGroup, axis: Axis, start: number | undefined): Curve[] {
+/** Where the horizontal axis is zero: steps are what they are, time counts from the start. */
+export function originOf(group: MetricGroup, axis: Axis, start: number | undefined): number {
+  return axis === 'step' ? 0 : (start ?? group.series[0]?.series.Times[0] ?? 0);
+}
+
+export function curvesOf(group: MetricGroup, axis: Axis, origin: number): Curve[] {
   return group.series.map(({ label, series }, color) => {
-    const origin = start ?? series.Times[0] ?? 0;
     const xs = axis === 'step' ? series.Steps : series.Times.map(time => time - origin);
     return { name: label, color, ...ascending(xs, series.Values) };
   });
 }
 
-/** Points in the order of their axis, which the order of logging need not be. */
-function ascending(xs: number[], ys: number[]): { xs: number[]; ys: number[] } {
-  if (xs.every((x, index) => index === 0 || x >= (xs[index - 1] ?? -Infinity))) {
-    return { xs, ys };
-  }
-  const order = xs.map((_, index) => index).sort((a, b) => (xs[a] ?? 0) - (xs[b] ?? 0));
-  return { xs: order.map(index => xs[index] ?? NaN), ys: order.map(index => ys[index] ?? NaN) };
+/** The group with the points of other series of the same names; a series that has none is left out. */
+export function withSeries(group: MetricGroup, answered: Series[]): MetricGroup {
+  return {
+    ...group,
+    series: group.series.flatMap(({ label, series }) => {
+      const found = answered.find(one => one.Name === series.Name);
+      return found ? [{ label, series: found }] : [];
+    })
+  };
 }
 
 /** A measure logged once is a result, not a curve. */
