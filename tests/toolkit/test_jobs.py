@@ -82,6 +82,15 @@ def test_a_failed_cell_names_its_line_and_can_be_debugged_here(run):
     assert "broken-2 failed in line 1: ValueError: again" in printed
 
 
+@pytest.fixture
+def interruptible():
+    """Have SIGINT interrupt, also where the tests were started in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupting_a_wait_detaches_and_the_job_goes_on(run):
     run("%%ml train --name long\nimport time\ntime.sleep(600)")
     job = ml.job("long")
