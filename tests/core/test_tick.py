@@ -15,7 +15,7 @@ from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import ScriptedEngine, fresh_settings
 from jupyter_ml.tick import MOST_FAILURES, RETRY_TIMER_S, tick
-from jupyter_ml.timekeeper import next_due_at
+from jupyter_ml.timekeeper import outlook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,7 +256,7 @@ def test_a_timer_that_fails_is_tried_again_later_and_holds_up_nobody(
     tick(runtime)
     assert (tries, fired) == (["a"], ["b"])
     assert "ZeroDivisionError" in caplog.text
-    assert next_due_at(runtime) == clock.now + RETRY_TIMER_S
+    assert outlook(runtime).timer_at == clock.now + RETRY_TIMER_S
     with Context(runtime, ADA).reading() as ctx:
         assert ctx.find("Experiment", "half-done") is None
     clock.advance(RETRY_TIMER_S + 1)
