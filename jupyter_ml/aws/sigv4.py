@@ -186,20 +186,25 @@ def _check_time(request: SignedRequest, scope_date: str, now_s: float) -> str:
     return stamp
 
 
-def _check_signed_headers(request: SignedRequest, listed: str) -> list[str]:
-    """Return the signed names; whatever steers the request must be among them."""
+def misfit_of(headers: Mapping[str, str], listed: str) -> str | None:
+    """Return what is wrong with SignedHeaders, or `None`: whatever steers a request is signed."""
     signed = listed.split(";")
-    absent = [name for name in signed if name not in request.headers]
+    absent = [name for name in signed if name not in headers]
     unsigned = [
         name
-        for name in request.headers
+        for name in headers
         if (name == "host" or name.startswith("x-amz-")) and name not in signed
     ]
-    if absent or unsigned or signed != sorted(set(signed)):
-        wrong = ", ".join(absent or unsigned) or "the list is not sorted"
-        msg = f"SignedHeaders does not fit the headers of the request: {wrong}."
-        raise InvalidSignatureException(msg)
-    return signed
+    if not absent and not unsigned and signed == sorted(set(signed)):
+        return None
+    wrong = ", ".join(absent or unsigned) or "the list is not sorted"
+    return f"SignedHeaders does not fit the headers of the request: {wrong}."
+
+
+def _check_signed_headers(request: SignedRequest, listed: str) -> list[str]:
+    if (misfit := misfit_of(request.headers, listed)) is not None:
+        raise InvalidSignatureException(misfit)
+    return listed.split(";")
 
 
 def _signature(

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from jupyter_ml.aws.s3.errors import S3Error
-from jupyter_ml.aws.sigv4 import ALGORITHM, AUTHORIZATION, MAX_SKEW_S, signing_key
+from jupyter_ml.aws.sigv4 import (
+    ALGORITHM,
+    AUTHORIZATION,
+    MAX_SKEW_S,
+    misfit_of,
+    signing_key,
+)
 
 if TYPE_CHECKING:
     import re
@@ -161,18 +167,9 @@ def scope_of(parts: re.Match[str]) -> str:
 
 def signed_headers(head: Head, listed: str) -> list[str]:
     """Return the signed names; whatever steers the request must be among them."""
-    signed = listed.split(";")
-    absent = [name for name in signed if name not in head.headers]
-    unsigned = [
-        name
-        for name in head.headers
-        if (name == "host" or name.startswith("x-amz-")) and name not in signed
-    ]
-    if absent or unsigned or signed != sorted(set(signed)):
-        wrong = ", ".join(absent or unsigned) or "the list is not sorted"
-        msg = f"SignedHeaders does not fit the headers of the request: {wrong}."
-        raise S3Error("AccessDenied", msg)
-    return signed
+    if (misfit := misfit_of(head.headers, listed)) is not None:
+        raise S3Error("AccessDenied", misfit)
+    return listed.split(";")
 
 
 def check(head: Head, seed: Seed, query: str, signed: list[str], payload: str) -> None:
