@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,3 +28,19 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(LocalClient(fresh_settings(tmp_path)), tmp_path)
     yield desk
     desk.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MiB."""
+    point = tmp_path / "disk"
+    point.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(point)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"needs to mount a file system: {error}")
+    if done.returncode:
+        pytest.skip(f"needs to mount a file system: {done.stderr.strip()}")
+    yield point
+    subprocess.run(["umount", "--lazy", str(point)], check=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 MIB = 1 << 20
-SIZE_MIB = 48
 
 # A model of random bytes, which packing does not make smaller.
 LARGE_MODEL = """
@@ -33,22 +31,6 @@ with model.open("wb") as file:
         file.write(os.urandom(1 << 20))
 print("written", flush=True)
 """
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 48 MiB."""
-    point = tmp_path / "disk"
-    point.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(point)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"needs to mount a file system: {error}")
-    if done.returncode:
-        pytest.skip(f"needs to mount a file system: {done.stderr.strip()}")
-    yield point
-    subprocess.run(["umount", "--lazy", str(point)], check=True)
 
 
 @pytest.fixture

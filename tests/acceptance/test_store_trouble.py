@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -39,22 +38,6 @@ KEYS = {
     "JUPYTER_ML_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "JUPYTER_ML_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 }
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 48 MiB."""
-    point = tmp_path / "disk"
-    point.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(point)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"needs to mount a file system: {error}")
-    if done.returncode:
-        pytest.skip(f"needs to mount a file system: {done.stderr.strip()}")
-    yield point
-    subprocess.run(["umount", "--lazy", str(point)], check=True)
 
 
 @pytest.fixture
