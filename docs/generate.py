@@ -33,7 +33,7 @@ LOOK_UP = Path(__file__).parent / "look-up"
 PACKAGE = Path(jupyter_ml.__file__).parent
 NOTE = "<!-- Written by docs/generate.py; change the code and run `make docs`. -->"
 # What works for all kinds of resources is no service's: the modules, and the names of their pages.
-MECHANISM = {"jupyter_ml.core.tagging": "tags", "jupyter_ml.core.searching": "search"}
+MECHANISM = {"jupyter_ml.core.tagging": "tags", "jupyter_ml.core.search.search": "search"}
 DERIVED = {
     "Describe": "Describes one {noun}.",
     "List": "Lists {noun}s, in pages.",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from jupyter_ml.core.restore import Restored
+    from jupyter_ml.core.backup.restore import Restored
     from jupyter_ml.core.runtime import Runtime
     from jupyter_ml.core.settings import Settings
 
@@ -117,8 +117,8 @@ class LocalClient:
         return response
 
     def restore(self, backup: Path, *, keep_files: bool = False, force: bool = False) -> Restored:
-        """Make the workspace from a backup; see `jupyter_ml.core.restore.restore`."""
-        from jupyter_ml.core.restore import restore  # noqa: PLC0415
+        """Make the workspace from a backup; see `jupyter_ml.core.backup.restore.restore`."""
+        from jupyter_ml.core.backup.restore import restore  # noqa: PLC0415
 
         runtime = self.runtime
         restored = restore(

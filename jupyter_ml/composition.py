@@ -6,7 +6,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
-from jupyter_ml.core.heads import note_head
+from jupyter_ml.core.events.heads import note_head
 from jupyter_ml.core.runtime import Runtime
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.engine.local import LocalEngine

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from jupyter_ml.contract.errors import ServiceError
 from jupyter_ml.core.attempts import ENDED, QUEUED, RUNNING, STARTING, Attempt, Attempts
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.events import Event, EventLog
+from jupyter_ml.core.events.events import Event, EventLog
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal, Runtime
-from jupyter_ml.core.tables import cursors
+from jupyter_ml.core.store.tables import cursors
 from jupyter_ml.core.timers import Timers
 from jupyter_ml.engine.admission import Demand, admit
 from jupyter_ml.engine.work import Work

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.detach import detach
-from jupyter_ml.core.failures import StoreUnavailable
 from jupyter_ml.core.locks import try_lock
+from jupyter_ml.core.store.failures import StoreUnavailable
 from jupyter_ml.core.timers import Timers
 from jupyter_ml.engine.environment import MARKER
 from jupyter_ml.tick import PRINCIPAL, tick

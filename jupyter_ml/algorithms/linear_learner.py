@@ -26,7 +26,7 @@ from jupyter_ml.algorithms.linear_learner_parameters import (
 )
 from jupyter_ml.algorithms.tables import DataError, Table, channel_folder, read_table
 from jupyter_ml.algorithms.thresholds import best_threshold
-from jupyter_ml.core.metrics import Writer
+from jupyter_ml.core.metrics.metrics import Writer
 from jupyter_ml.harness.model import save_model
 from jupyter_ml.harness.records import write_progress
 

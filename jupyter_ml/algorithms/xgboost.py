@@ -14,7 +14,7 @@ import xgboost
 
 from jupyter_ml.algorithms.tables import DataError, Table, channel_folder, read_table
 from jupyter_ml.algorithms.xgboost_parameters import ALGORITHM
-from jupyter_ml.core.metrics import Writer
+from jupyter_ml.core.metrics.metrics import Writer
 from jupyter_ml.harness.model import MANIFEST, trained_by
 from jupyter_ml.harness.records import write_json, write_progress
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.tables import attempts
+from jupyter_ml.core.store.tables import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,8 +8,8 @@ from typing import Any
 from traitlets import Bool, Dict, Float, Int, Unicode
 from traitlets.config import Configurable
 
-from jupyter_ml.core.address import split_password
 from jupyter_ml.core.settings import PREFIX, Settings
+from jupyter_ml.core.store.address import split_password
 
 _SECRET = frozenset({"access_key_id", "secret_access_key", "database"})
 

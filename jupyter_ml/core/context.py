@@ -17,7 +17,7 @@ from jupyter_ml.contract.projection import project
 from jupyter_ml.contract.validator import validate
 from jupyter_ml.core import tagging
 from jupyter_ml.core.attempts import Attempt, AttemptRef, Attempts
-from jupyter_ml.core.events import API_CALL, SERVICE_EVENT, Event, EventLog
+from jupyter_ml.core.events.events import API_CALL, SERVICE_EVENT, Event, EventLog
 from jupyter_ml.core.idempotency import Tokens
 from jupyter_ml.core.resources import already_exists, not_found
 from jupyter_ml.core.rows import Row, Rows
@@ -293,7 +293,7 @@ class Context:
 
     def rows(self, kind: str, **columns: Any) -> list[Row]:
         """Return the resources of a kind whose columns have these values, oldest first."""
-        from jupyter_ml.core.tables import rows as table  # noqa: PLC0415
+        from jupyter_ml.core.store.tables import rows as table  # noqa: PLC0415
 
         where = [table.c.kind == kind, *(table.c[name] == value for name, value in columns.items())]
         return self.select(*where, order=[table.c.id])

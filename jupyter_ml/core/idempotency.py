@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from jupyter_ml.contract.errors import ConflictException
-from jupyter_ml.core.tables import tokens
+from jupyter_ml.core.store.tables import tokens
 
 if TYPE_CHECKING:
     Json = dict[str, Any]

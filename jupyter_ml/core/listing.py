@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from jupyter_ml.contract import model
 from jupyter_ml.contract.errors import NotImplementedException, ValidationException
-from jupyter_ml.core.tables import rows
+from jupyter_ml.core.store.tables import rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

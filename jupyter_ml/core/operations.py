@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from jupyter_ml.core.context import Context
-    from jupyter_ml.core.events import Event
+    from jupyter_ml.core.events.events import Event
     from jupyter_ml.core.timers import Timer
 
     Handler = Callable[[Context, dict[str, Any]], dict[str, Any]]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import sqlalchemy as sa
 
-from jupyter_ml.core.tables import rows, tags
+from jupyter_ml.core.store.tables import rows, tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core.address import keep_password, split_password
 from jupyter_ml.core.externals import External, declared
 from jupyter_ml.core.logs import FORMATS, TEXT
+from jupyter_ml.core.store.address import keep_password, split_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.tables import timers
+from jupyter_ml.core.store.tables import timers
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core.address import recall_password
 from jupyter_ml.core.artifacts import Artifacts
-from jupyter_ml.core.failures import StoreError
-from jupyter_ml.core.marker import (
+from jupyter_ml.core.settings import Settings
+from jupyter_ml.core.store.address import recall_password
+from jupyter_ml.core.store.failures import StoreError
+from jupyter_ml.core.store.marker import (
     SQLITE_FILE,
     Marker,
     Restoration,
@@ -20,16 +21,15 @@ from jupyter_ml.core.marker import (
     write_marker,
     written_at,
 )
-from jupyter_ml.core.postgresql import PostgresqlDatabase
-from jupyter_ml.core.remains import what_is_left
-from jupyter_ml.core.settings import Settings
-from jupyter_ml.core.sqlite import SqliteDatabase
-from jupyter_ml.core.store import Store
+from jupyter_ml.core.store.postgresql import PostgresqlDatabase
+from jupyter_ml.core.store.remains import what_is_left
+from jupyter_ml.core.store.sqlite import SqliteDatabase
+from jupyter_ml.core.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jupyter_ml.core.store import Database
+    from jupyter_ml.core.store.store import Database
 
 # Made beforehand, as the folder itself may have been there before, open to others.
 _PRIVATE = ("buckets", "inject", "packs", "runs", "warm", "work")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core import values
+from jupyter_ml.core.values import values
 from jupyter_ml.harness import columns
 from jupyter_ml.harness.records import write_json
 

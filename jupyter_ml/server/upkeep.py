@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jupyter_ml.contract.errors import ServiceUnavailable
-from jupyter_ml.core.marker import is_used
+from jupyter_ml.core.store.marker import is_used
 
 if TYPE_CHECKING:
     from jupyter_ml.server.backend import Backend

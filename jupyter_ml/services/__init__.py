@@ -26,7 +26,7 @@ SERVICES = (
     "jupyter_ml.services.logs",
 )
 # The operations that follow for all kinds of resources at once.
-MECHANISM = ("jupyter_ml.core.tagging", "jupyter_ml.core.searching")
+MECHANISM = ("jupyter_ml.core.tagging", "jupyter_ml.core.search.search")
 
 
 @cache

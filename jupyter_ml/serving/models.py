@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core import values
+from jupyter_ml.core.values import values
 from jupyter_ml.serving.columns import Schema
 from jupyter_ml.serving.dtypes import Dtype, dtypes_of
 from jupyter_ml.serving.torch_module import TorchModel, is_module, load_module

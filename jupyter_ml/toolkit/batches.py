@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_ml.contract import model
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.contract.validator import validate_shape
-from jupyter_ml.core.metrics import Writer
-from jupyter_ml.core.packs import write_pack
-from jupyter_ml.core.series import split
+from jupyter_ml.core.metrics.metrics import Writer
+from jupyter_ml.core.metrics.packs import write_pack
+from jupyter_ml.core.metrics.series import split
 from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.naming import checked
 from jupyter_ml.toolkit.notebook import shell

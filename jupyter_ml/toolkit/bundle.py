@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_ml.contract.errors import MLError, UsageError
 from jupyter_ml.core.credentials import is_secret_name
-from jupyter_ml.core.events import redact
+from jupyter_ml.core.events.events import redact
 from jupyter_ml.toolkit.doctor import examine
 from jupyter_ml.toolkit.doctor.finding import Place
 from jupyter_ml.toolkit.redaction import HIDDEN, redacted_log, why_secret

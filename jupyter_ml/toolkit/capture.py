@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
-from jupyter_ml.core.names import defined_names, needed_names
-from jupyter_ml.core.values import Problem
+from jupyter_ml.core.values.names import defined_names, needed_names
+from jupyter_ml.core.values.values import Problem
 from jupyter_ml.toolkit.redaction import why_secret
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_ml.core import values as carried
+from jupyter_ml.core.values import values as carried
 from jupyter_ml.toolkit.capture import captured
 from jupyter_ml.toolkit.provenance import input_records
 from jupyter_ml.toolkit.redaction import why_secret

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import MLError, WaitTimeout
-from jupyter_ml.core import values as carried
+from jupyter_ml.core.values import values as carried
 from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown, Slot
 from jupyter_ml.toolkit.display.failure import Detached, Failure, TrainingFailed

@@ -19,7 +19,7 @@ from jupyter_ml.toolkit.redaction import redacted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from jupyter_ml.core.values import Entry
+    from jupyter_ml.core.values.values import Entry
 
 _GIT_TIMEOUT_S = 2
 

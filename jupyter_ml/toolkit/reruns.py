@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
-from jupyter_ml.core import values as carried
-from jupyter_ml.core.pickles import describe
+from jupyter_ml.core.values import values as carried
+from jupyter_ml.core.values.pickles import describe
 from jupyter_ml.toolkit import submission
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.jobs import TrainingJob

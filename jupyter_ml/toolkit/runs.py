@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.metrics import Writer, scan
+from jupyter_ml.core.metrics.metrics import Writer, scan
 from jupyter_ml.toolkit import session
 from jupyter_ml.toolkit.exports import Exportable
 from jupyter_ml.toolkit.inputs import inputs_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jupyter_ml.client import Client
-    from jupyter_ml.core.series import Series
+    from jupyter_ml.core.metrics.series import Series
 
 _LONGEST_MESSAGE = 1024
 

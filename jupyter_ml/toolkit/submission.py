@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
-from jupyter_ml.core import values as carried
 from jupyter_ml.core.artifacts import digest
+from jupyter_ml.core.values import values as carried
 from jupyter_ml.toolkit import capture
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.modules import copy_local, imported
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from jupyter_ml.client import Client
     from jupyter_ml.core.artifacts import Artifacts
-    from jupyter_ml.core.values import Entry, Problem
+    from jupyter_ml.core.values.values import Entry, Problem
 
 CHANNEL = "notebook"
 PROGRAM = "cell.py"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from jupyter_ml.contract.errors import UsageError
-from jupyter_ml.core.metrics import Writer
+from jupyter_ml.core.metrics.metrics import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

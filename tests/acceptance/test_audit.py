@@ -16,7 +16,7 @@ from jupyter_process import TOKEN, environment, start
 
 from jupyter_ml.client import connect
 from jupyter_ml.client_http import HttpClient
-from jupyter_ml.core.chain import verify
+from jupyter_ml.core.events.chain import verify
 from jupyter_ml.core.settings import Settings
 from jupyter_ml.core.workspace import Workspace
 

@@ -68,8 +68,8 @@ def test_no_dependency_is_declared_in_vain():
 
 # They run in the interpreter of a job, which need not have any of our dependencies.
 JOB_SIDE = [
-    "core/metrics.py",
-    "core/values.py",
+    "core/metrics/metrics.py",
+    "core/values/values.py",
     "engine/shim.py",
     "services/training/cell.py",
     "services/training/run.py",

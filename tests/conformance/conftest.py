@@ -15,7 +15,7 @@ import pytest
 from jupyter_ml.contract import model
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal, Runtime
-from jupyter_ml.core.searching import searchable
+from jupyter_ml.core.search.search import searchable
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.services import registry
 from jupyter_ml.testing import ManualClock, ScriptedEngine, fresh_settings

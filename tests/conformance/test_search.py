@@ -9,7 +9,7 @@ import pytest
 from jupyter_ml.contract import model
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.contract.validator import validate_shape
-from jupyter_ml.core.searching import searchable
+from jupyter_ml.core.search.search import searchable
 from jupyter_ml.services import registry
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ import sqlalchemy as sa
 
 from jupyter_ml.client import LocalClient
 from jupyter_ml.contract.errors import ResourceInUse, ValidationException
-from jupyter_ml.core.chain import verify
+from jupyter_ml.core.backup.restore import RestoreError
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.failures import StoreError, StoreLostError
-from jupyter_ml.core.restore import RestoreError
+from jupyter_ml.core.events.chain import verify
 from jupyter_ml.core.runtime import Principal
-from jupyter_ml.core.tables import metadata
+from jupyter_ml.core.store.failures import StoreError, StoreLostError
+from jupyter_ml.core.store.tables import metadata
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import eventually, fresh_settings

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_ml.contract.errors import MLError
-from jupyter_ml.core import chain
-from jupyter_ml.core.chain import Head
-from jupyter_ml.core.events import GENESIS, EventLog, chained
-from jupyter_ml.core.heads import Heads
+from jupyter_ml.core.events import chain
+from jupyter_ml.core.events.chain import Head
+from jupyter_ml.core.events.events import GENESIS, EventLog, chained
+from jupyter_ml.core.events.heads import Heads
 from jupyter_ml.core.settings import Settings
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import fresh_settings

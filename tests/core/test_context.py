@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_ml.contract import errors
-from jupyter_ml.core import chain
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.credentials import REDACTED
-from jupyter_ml.core.events import redact
+from jupyter_ml.core.events import chain
+from jupyter_ml.core.events.events import redact
 from jupyter_ml.core.runtime import Principal
 
 if TYPE_CHECKING:

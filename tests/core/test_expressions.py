@@ -6,8 +6,8 @@ import pytest
 
 from jupyter_ml.contract import model
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core.expressions import parse
-from jupyter_ml.core.properties import resolve
+from jupyter_ml.core.search.expressions import parse
+from jupyter_ml.core.search.properties import resolve
 
 RECORD = {
     "TrainingJobName": "cancer-1",

@@ -28,7 +28,8 @@ def test_a_link_that_leads_nowhere_is_replaced(tmp_path: Path) -> None:
 
 
 def test_an_interpreter_without_our_dependencies_finds_the_package(tmp_path: Path) -> None:
-    code = "import jupyter_ml.core.metrics, jupyter_ml.core.values, jupyter_ml.harness.pump"
+    modules = ("core.metrics.metrics", "core.values.values", "harness.pump")
+    code = "; ".join(f"import jupyter_ml.{module}" for module in modules)
     subprocess.run(
         [sys.executable, "-S", "-c", code],
         check=True,

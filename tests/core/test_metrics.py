@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_ml.core.metrics import FLUSH_BYTES, RECORD, Writer, scan, tail
+from jupyter_ml.core.metrics.metrics import FLUSH_BYTES, RECORD, Writer, scan, tail
 from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def test_points_reach_the_file_without_a_flush(tmp_path: Path) -> None:
 
 def test_points_are_written_when_the_interpreter_exits(tmp_path: Path) -> None:
     code = (
-        "import sys; from jupyter_ml.core.metrics import Writer\n"
+        "import sys; from jupyter_ml.core.metrics.metrics import Writer\n"
         "writer = Writer(sys.argv[1]); [writer.log('loss', i) for i in range(1000)]"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
@@ -67,7 +67,7 @@ def test_points_are_written_when_the_interpreter_exits(tmp_path: Path) -> None:
 
 def test_a_killed_writer_loses_only_its_buffered_tail(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from jupyter_ml.core.metrics import Writer\n"
+        "import os, sys; from jupyter_ml.core.metrics.metrics import Writer\n"
         "writer = Writer(sys.argv[1]); [writer.log('loss', i) for i in range(100)]\n"
         "writer.flush(); writer.log('loss', -1.0); os.kill(os.getpid(), 9)"
     )
@@ -80,7 +80,7 @@ def test_a_writer_killed_in_full_flight_leaves_whole_records_and_all_but_its_tai
     tmp_path: Path,
 ) -> None:
     code = (
-        "import os, sys; from jupyter_ml.core.metrics import Writer\n"
+        "import os, sys; from jupyter_ml.core.metrics.metrics import Writer\n"
         "writer, said = Writer(sys.argv[1]), os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT)\n"
         "value = 0\n"
         "while True:\n"
@@ -171,7 +171,7 @@ def test_threads_share_a_writer(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_writes_its_own_file_and_repeats_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from jupyter_ml.core.metrics import Writer\n"
+        "import os, sys; from jupyter_ml.core.metrics.metrics import Writer\n"
         "writer = Writer(sys.argv[1]); writer.log('parent', 1)\n"
         "pid = os.fork()\n"
         "writer.log('child' if pid == 0 else 'after', 2)\n"
@@ -190,7 +190,7 @@ def test_forks_of_a_process_whose_threads_log_lose_nothing_and_repeat_nothing(
     tmp_path: Path,
 ) -> None:
     code = (
-        "import os, sys, threading; from jupyter_ml.core.metrics import Writer\n"
+        "import os, sys, threading; from jupyter_ml.core.metrics.metrics import Writer\n"
         "writer = Writer(sys.argv[1])\n"
         "def log(name, count):\n"
         "    for value in range(count): writer.log(name, value)\n"

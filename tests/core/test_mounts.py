@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_ml.core.mounts import file_system
+from jupyter_ml.core.store.mounts import file_system
 
 MOUNTS = r"""overlay / overlay rw 0 0
 proc /proc proc rw 0 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_ml.core.names import defined_names, needed_names
+from jupyter_ml.core.values.names import defined_names, needed_names
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_ml.contract import model
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core.properties import names, resolve
+from jupyter_ml.core.search.properties import names, resolve
 
 JOB = {
     "TrainingJobName": "a",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from jupyter_ml.core.series import Series
+from jupyter_ml.core.metrics.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

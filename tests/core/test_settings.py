@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core.address import recall_password
-from jupyter_ml.core.events import redact
+from jupyter_ml.core.events.events import redact
 from jupyter_ml.core.settings import Settings
+from jupyter_ml.core.store.address import recall_password
 from jupyter_ml.engine.environment import inheritable
 
 

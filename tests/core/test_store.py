@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from postgresql import PostgresqlServer
 
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core import marker, migrations, sqlite
 from jupyter_ml.core import workspace as workspace_module
-from jupyter_ml.core.failures import StoreError, StoreLostError, StoreUnavailable
-from jupyter_ml.core.migrations import SCHEMA
-from jupyter_ml.core.store import Store
-from jupyter_ml.core.tables import attempts, metadata, tags, timers
+from jupyter_ml.core.store import marker, migrations, sqlite
+from jupyter_ml.core.store.failures import StoreError, StoreLostError, StoreUnavailable
+from jupyter_ml.core.store.migrations import SCHEMA
+from jupyter_ml.core.store.store import Store
+from jupyter_ml.core.store.tables import attempts, metadata, tags, timers
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import eventually, fresh_settings
 
@@ -45,7 +45,7 @@ for _ in range(50):
 OPENER = """
 import os, sys
 from pathlib import Path
-from jupyter_ml.core.store import Store
+from jupyter_ml.core.store.store import Store
 folder = Path(sys.argv[1])
 (folder / str(os.getpid())).touch()
 sys.stdin.read(1)
@@ -61,7 +61,7 @@ with store.write() as connection:
 OPENER = """
 import os, sys
 from pathlib import Path
-from jupyter_ml.core.store import Store
+from jupyter_ml.core.store.store import Store
 folder = Path(sys.argv[1])
 (folder / str(os.getpid())).touch()
 sys.stdin.read(1)
@@ -452,7 +452,7 @@ sys.modules["psycopg"] = None
 def test_a_writer_that_stands_still_is_passed_after_a_while(
     own_database: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jupyter_ml.core import postgresql as database  # noqa: PLC0415
+    from jupyter_ml.core.store import postgresql as database  # noqa: PLC0415
 
     monkeypatch.setattr(database, "_BEGIN_WRITE", database._BEGIN_WRITE.replace("'30s'", "'200ms'"))
     store = Workspace(own_database).store

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from jupyter_ml.contract.errors import MLError
-from jupyter_ml.core import values
+from jupyter_ml.core.values import values
 
 
 class Notebook:
@@ -245,7 +245,7 @@ def test_another_interpreter_needs_only_the_standard_library(tmp_path, notebook)
     notebook.run("import json\ndef show(x):\n    return json.dumps(x)\nrows = [{'a': 1}]")
     values.save(notebook.pick("show", "rows"), tmp_path)
     script = (
-        "import sys, pathlib; from jupyter_ml.core import values; n = {};"
+        "import sys, pathlib; from jupyter_ml.core.values import values; n = {};"
         f"values.load(pathlib.Path({str(tmp_path)!r}), n); print(n['show'](n['rows']));"
         "print([m for m in ('numpy', 'pandas', 'botocore', 'IPython') if m in sys.modules])"
     )

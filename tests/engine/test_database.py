@@ -10,9 +10,9 @@ from postgresql import PostgresqlServer
 
 from jupyter_ml.composition import attend, compose
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.failures import StoreUnavailable
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal
+from jupyter_ml.core.store.failures import StoreUnavailable
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import eventually, fresh_settings
 

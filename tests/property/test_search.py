@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from jupyter_ml.contract import model
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.expressions import parse
-from jupyter_ml.core.properties import resolve
 from jupyter_ml.core.runtime import Principal, Runtime
+from jupyter_ml.core.search.expressions import parse
+from jupyter_ml.core.search.properties import resolve
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.services import registry
 from jupyter_ml.testing import ManualClock, ScriptedEngine, fresh_settings

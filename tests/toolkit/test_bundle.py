@@ -14,7 +14,7 @@ from jupyter_ml.composition import attend
 from jupyter_ml.contract.errors import MLError, UsageError
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal
-from jupyter_ml.core.store import Store
+from jupyter_ml.core.store.store import Store
 from jupyter_ml.testing import eventually, fresh_settings
 from jupyter_ml.toolkit.bundle import collect, write
 from jupyter_ml.toolkit.redaction import redacted_log

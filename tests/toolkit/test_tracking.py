@@ -12,7 +12,7 @@ import pytest
 
 import jupyter_ml as ml
 from jupyter_ml.contract.errors import UsageError
-from jupyter_ml.core.metrics import scan
+from jupyter_ml.core.metrics.metrics import scan
 from jupyter_ml.toolkit import tracking
 
 

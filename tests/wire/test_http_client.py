@@ -25,7 +25,7 @@ from jupyter_ml.contract.errors import (
     UnrecognizedClientException,
     ValidationException,
 )
-from jupyter_ml.core.metrics import Writer
+from jupyter_ml.core.metrics.metrics import Writer
 from jupyter_ml.core.settings import Settings
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import eventually

@@ -15,9 +15,9 @@ from training_code import source_archive
 from jupyter_ml.client import LocalClient
 from jupyter_ml.client_http import HttpClient
 from jupyter_ml.contract.errors import ServiceUnavailable, ValidationException
-from jupyter_ml.core.chain import verify
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.events import EventLog
+from jupyter_ml.core.events.chain import verify
+from jupyter_ml.core.events.events import EventLog
 from jupyter_ml.core.runtime import Principal
 from jupyter_ml.core.settings import Settings
 from jupyter_ml.testing import eventually

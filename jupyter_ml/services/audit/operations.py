@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core import chain
-from jupyter_ml.core.events import EventLog
-from jupyter_ml.core.heads import Heads
+from jupyter_ml.core.events import chain
+from jupyter_ml.core.events.events import EventLog
+from jupyter_ml.core.events.heads import Heads
 from jupyter_ml.core.listing import epoch
 from jupyter_ml.core.operations import reader
 from jupyter_ml.services.audit import records

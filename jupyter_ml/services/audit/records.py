@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract import model
-from jupyter_ml.core.events import API_CALL
+from jupyter_ml.core.events.events import API_CALL
 
 if TYPE_CHECKING:
     from jupyter_ml.core.context import Context
-    from jupyter_ml.core.events import Record
+    from jupyter_ml.core.events.events import Record
 
 Json = dict[str, Any]
 VERSION = "1.11"

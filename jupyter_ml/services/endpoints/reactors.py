@@ -16,7 +16,7 @@ from jupyter_ml.services.endpoints.generations import (
 if TYPE_CHECKING:
     from jupyter_ml.core.attempts import Attempt
     from jupyter_ml.core.context import Context
-    from jupyter_ml.core.events import Event
+    from jupyter_ml.core.events.events import Event
     from jupyter_ml.core.rows import Row
     from jupyter_ml.core.timers import Timer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_ml.core.tables import rows as table
+from jupyter_ml.core.store.tables import rows as table
 from jupyter_ml.services.experiments import membership
 from jupyter_ml.services.experiments.runs import summaries
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.tables import rows
+from jupyter_ml.core.store.tables import rows
 
 if TYPE_CHECKING:
     from jupyter_ml.core.context import Context

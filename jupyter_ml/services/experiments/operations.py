@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ResourceNotFound, ValidationException
 from jupyter_ml.core.listing import epoch, list_rows
-from jupyter_ml.core.metrics import Writer
+from jupyter_ml.core.metrics.metrics import Writer
 from jupyter_ml.core.operations import operation, reader
 from jupyter_ml.services.experiments import membership
 from jupyter_ml.services.experiments.comparison import compare

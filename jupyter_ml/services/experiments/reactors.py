@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_ml.contract.errors import ResourceNotFound, ServiceError
-from jupyter_ml.core.events import hidden
+from jupyter_ml.core.events.events import hidden
 from jupyter_ml.core.operations import on
 from jupyter_ml.core.provenance import read_provenance
 from jupyter_ml.services.experiments import membership
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_ml.core.context import Context
-    from jupyter_ml.core.events import Event
+    from jupyter_ml.core.events.events import Event
 
 Json = dict[str, Any]
 

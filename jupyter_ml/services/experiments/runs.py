@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_ml.contract.errors import ResourceNotFound
-from jupyter_ml.core.metrics import scan
-from jupyter_ml.core.packs import read_slice
+from jupyter_ml.core.metrics.metrics import scan
+from jupyter_ml.core.metrics.packs import read_slice
 from jupyter_ml.harness.records import INPUTS, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jupyter_ml.core.context import Context
+    from jupyter_ml.core.metrics.series import Series
     from jupyter_ml.core.rows import Row
-    from jupyter_ml.core.series import Series
 
 Json = dict[str, Any]
 

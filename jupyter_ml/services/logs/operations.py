@@ -8,7 +8,7 @@ from jupyter_ml.contract.errors import ResourceNotFound
 from jupyter_ml.core.attempts import QUEUED
 from jupyter_ml.core.listing import epoch
 from jupyter_ml.core.operations import reader
-from jupyter_ml.core.tables import rows
+from jupyter_ml.core.store.tables import rows
 from jupyter_ml.services.logs.lines import MOST_LINES, Lines, Page, Span
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.attempts import QUEUED, RUNNING
-from jupyter_ml.core.metrics import scan
+from jupyter_ml.core.metrics.metrics import scan
 from jupyter_ml.engine.admission import why_waits
 from jupyter_ml.harness.records import PROGRESS, read_json
 from jupyter_ml.services.training.status import ENDED, training_start, transitions
@@ -16,8 +16,8 @@ from jupyter_ml.services.training.work import run_name
 if TYPE_CHECKING:
     from jupyter_ml.core.attempts import Attempt
     from jupyter_ml.core.context import Context
+    from jupyter_ml.core.metrics.series import Series
     from jupyter_ml.core.rows import Row
-    from jupyter_ml.core.series import Series
 
 Json = dict[str, Any]
 _MOST_SPARKS = 64

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jupyter_ml.core import values
+from jupyter_ml.core.values import values
 from jupyter_ml.harness.bootstrap import run_as_main
 from jupyter_ml.harness.model import is_model, save_model
 from jupyter_ml.harness.records import read_json

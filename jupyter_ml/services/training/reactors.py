@@ -20,7 +20,7 @@ from jupyter_ml.services.training.work import run_name
 if TYPE_CHECKING:
     from jupyter_ml.core.attempts import Attempt
     from jupyter_ml.core.context import Context
-    from jupyter_ml.core.events import Event
+    from jupyter_ml.core.events.events import Event
     from jupyter_ml.core.rows import Row
 
 Json = dict[str, Any]

@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.metrics import Writer
+from jupyter_ml.core.metrics.metrics import Writer
 from jupyter_ml.engine.environment import MARKER
 from jupyter_ml.engine.view import handed_on
 from jupyter_ml.harness import archive, channels, environment, external, records, requirements

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.attempts import QUEUED
-from jupyter_ml.core.metrics import scan
+from jupyter_ml.core.metrics.metrics import scan
 from jupyter_ml.harness.records import read_phases
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.artifacts import size_of
 from jupyter_ml.core.attempts import QUEUED
-from jupyter_ml.core.events import EventLog
-from jupyter_ml.core.metrics import tail
+from jupyter_ml.core.events.events import EventLog
+from jupyter_ml.core.metrics.metrics import tail
 from jupyter_ml.core.operations import reader
-from jupyter_ml.core.tables import rows
+from jupyter_ml.core.store.tables import rows
 from jupyter_ml.engine.work import Work
 from jupyter_ml.services.training.cards import card_of
 from jupyter_ml.services.training.status import ENDED

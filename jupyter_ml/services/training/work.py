@@ -28,7 +28,8 @@ _ARCHIVES = ("model.tar.gz", "output.tar.gz")
 _PACKING_S = 60
 # What runs in a job's processes besides the user's program.
 _PRELOAD = (
-    *("jupyter_ml.core.metrics", "jupyter_ml.core.values", "jupyter_ml.harness.archive"),
+    *("jupyter_ml.core.metrics.metrics", "jupyter_ml.core.values.values"),
+    "jupyter_ml.harness.archive",
     *("jupyter_ml.harness.channels", "jupyter_ml.harness.child", "jupyter_ml.harness.bootstrap"),
     *("jupyter_ml.harness.external", "jupyter_ml.harness.layout", "jupyter_ml.harness.model"),
     *("jupyter_ml.harness.program", "jupyter_ml.harness.requirements", "jupyter_ml.engine.view"),

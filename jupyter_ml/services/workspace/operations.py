@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml import __version__
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.attempts import LIVE, QUEUED
-from jupyter_ml.core.backup import write_backup
-from jupyter_ml.core.events import EventLog
+from jupyter_ml.core.backup.backup import write_backup
+from jupyter_ml.core.events.events import EventLog
 from jupyter_ml.core.operations import reader, sweeper
 from jupyter_ml.engine.machine import available_memory_mb
 from jupyter_ml.services.workspace import disk

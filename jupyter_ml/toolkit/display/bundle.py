@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import MLError
-from jupyter_ml.core.series import Series
+from jupyter_ml.core.metrics.series import Series
 from jupyter_ml.toolkit.notebook import current_cell, in_kernel
 
 if TYPE_CHECKING:

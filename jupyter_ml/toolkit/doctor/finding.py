@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.address import recall_password
-from jupyter_ml.core.failures import StoreError
-from jupyter_ml.core.marker import SQLITE_FILE
-from jupyter_ml.core.postgresql import PostgresqlDatabase
+from jupyter_ml.core.store.address import recall_password
+from jupyter_ml.core.store.failures import StoreError
+from jupyter_ml.core.store.marker import SQLITE_FILE
+from jupyter_ml.core.store.postgresql import PostgresqlDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 import jupyter_ml
-from jupyter_ml.core.failures import StoreError
-from jupyter_ml.core.tables import events
+from jupyter_ml.core.store.failures import StoreError
+from jupyter_ml.core.store.tables import events
 from jupyter_ml.engine import machine
 from jupyter_ml.toolkit.doctor.finding import LIMITED, NO, OK, Finding
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_ml.core.attempts import Attempt, AttemptRef, Attempts
-from jupyter_ml.core.failures import StoreError
+from jupyter_ml.core.store.failures import StoreError
 from jupyter_ml.core.timers import Timers
 from jupyter_ml.engine.local import LocalEngine
 from jupyter_ml.toolkit.doctor.finding import LIMITED, OK, Finding

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.failures import StoreError
-from jupyter_ml.core.migrations import SCHEMA, schema_version
-from jupyter_ml.core.mounts import NETWORK, file_system
-from jupyter_ml.core.tables import events
+from jupyter_ml.core.store.failures import StoreError
+from jupyter_ml.core.store.migrations import SCHEMA, schema_version
+from jupyter_ml.core.store.mounts import NETWORK, file_system
+from jupyter_ml.core.store.tables import events
 from jupyter_ml.toolkit.display.words import size
 from jupyter_ml.toolkit.doctor.finding import LIMITED, NO, OK, Finding
 

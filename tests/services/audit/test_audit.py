@@ -15,7 +15,7 @@ from jupyter_ml.client import LocalClient, paginate
 from jupyter_ml.composition import attend
 from jupyter_ml.contract.errors import AccessDeniedException, UsageError, ValidationException
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.heads import Heads
+from jupyter_ml.core.events.heads import Heads
 from jupyter_ml.core.runtime import Principal
 from jupyter_ml.testing import fresh_settings
 from jupyter_ml.toolkit.verbs import dispatch

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.metrics import Writer
+from jupyter_ml.core.metrics.metrics import Writer
 from jupyter_ml.core.operations import Registry, operation
 from jupyter_ml.core.resources import Resource
 from jupyter_ml.core.runtime import Principal, Runtime

@@ -13,7 +13,7 @@ import pytest
 import jupyter_ml
 from jupyter_ml.client import LocalClient
 from jupyter_ml.core.inject import inject_dir
-from jupyter_ml.core.metrics import Series, scan
+from jupyter_ml.core.metrics.metrics import Series, scan
 from jupyter_ml.harness.records import read_json, read_phases
 from jupyter_ml.testing import eventually, fresh_settings
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_ml.core import values
+from jupyter_ml.core.values import values
 from jupyter_ml.harness.archive import unpack
 from jupyter_ml.serving.config import ServeConfig
 from jupyter_ml.serving.loading import load

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_ml.core.metrics import scan
+from jupyter_ml.core.metrics.metrics import scan
 from jupyter_ml.engine.durable import read_json
 from jupyter_ml.engine.warm.zygotes import Zygotes
 from jupyter_ml.testing import eventually

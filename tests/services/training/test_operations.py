@@ -19,10 +19,10 @@ from jupyter_ml.contract.errors import (
     ValidationException,
 )
 from jupyter_ml.contract.members import audit_members
-from jupyter_ml.core import values
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal
-from jupyter_ml.core.tables import rows
+from jupyter_ml.core.store.tables import rows
+from jupyter_ml.core.values import values
 from jupyter_ml.services.training.members import MEMBERS
 from jupyter_ml.testing import eventually
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from jupyter_ml.core import values
 from jupyter_ml.core.artifacts import digest
+from jupyter_ml.core.values import values
 from jupyter_ml.harness.archive import notes_of
 from jupyter_ml.harness.records import INPUTS, read_json
 from jupyter_ml.testing import eventually

@@ -22,11 +22,11 @@ import sqlalchemy as sa
 
 from jupyter_ml.contract.errors import MLError
 from jupyter_ml.core.attempts import ENDED, Attempts
-from jupyter_ml.core.backup import END, FOLDERS, FORMAT, HEADER, TABLES, Contents
-from jupyter_ml.core.chain import Chain
-from jupyter_ml.core.events import SERVICE_EVENT, EventLog
+from jupyter_ml.core.backup.backup import END, FOLDERS, FORMAT, HEADER, TABLES, Contents
+from jupyter_ml.core.events.chain import Chain
+from jupyter_ml.core.events.events import SERVICE_EVENT, EventLog
 from jupyter_ml.core.locks import try_lock
-from jupyter_ml.core.marker import (
+from jupyter_ml.core.store.marker import (
     SQLITE_FILE,
     Marker,
     Restoration,
@@ -35,15 +35,15 @@ from jupyter_ml.core.marker import (
     read_marker,
     read_restoration,
 )
-from jupyter_ml.core.migrations import SCHEMA
-from jupyter_ml.core.tables import attempts, events, metadata, rows, workspace
+from jupyter_ml.core.store.migrations import SCHEMA
+from jupyter_ml.core.store.tables import attempts, events, metadata, rows, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from jupyter_ml.core.settings import Settings
-    from jupyter_ml.core.store import Store
+    from jupyter_ml.core.store.store import Store
     from jupyter_ml.core.workspace import Workspace
 
 Json = dict[str, Any]

@@ -2,7 +2,7 @@
 
 A write transaction is alone: it begins when all others that write have ended, and sees what they
 left. Reads see one snapshot and never wait. What the databases do for that is theirs:
-`jupyter_ml.core.sqlite` and `jupyter_ml.core.postgresql`.
+`jupyter_ml.core.store.sqlite` and `jupyter_ml.core.store.postgresql`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.failures import StoreError, StoreLostError, StoreUnavailable
-from jupyter_ml.core.migrations import SCHEMA, migrate, schema_version
-from jupyter_ml.core.sqlite import SqliteDatabase
-from jupyter_ml.core.tables import events, workspace
+from jupyter_ml.core.store.failures import StoreError, StoreLostError, StoreUnavailable
+from jupyter_ml.core.store.migrations import SCHEMA, migrate, schema_version
+from jupyter_ml.core.store.sqlite import SqliteDatabase
+from jupyter_ml.core.store.tables import events, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ import pickle
 import types
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.definitions import definition_of, is_from_notebook
+from jupyter_ml.core.values.definitions import definition_of, is_from_notebook
 
 if TYPE_CHECKING:
     import io

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core.properties import (
+from jupyter_ml.core.search.properties import (
     BOOLEAN,
     FREE,
     NUMBER,

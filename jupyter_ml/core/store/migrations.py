@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.tables import metadata, workspace
+from jupyter_ml.core.store.tables import metadata, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

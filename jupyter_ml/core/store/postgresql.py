@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from jupyter_ml.contract.errors import ValidationException
-from jupyter_ml.core.failures import StoreError, StoreFullError, StoreLostError, StoreUnavailable
+from jupyter_ml.core.store.failures import (
+    StoreError,
+    StoreFullError,
+    StoreLostError,
+    StoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,13 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.failures import StoreError, StoreFullError, StoreLostError, StoreUnavailable
-from jupyter_ml.core.mounts import NETWORK, file_system
+from jupyter_ml.core.store.failures import (
+    StoreError,
+    StoreFullError,
+    StoreLostError,
+    StoreUnavailable,
+)
+from jupyter_ml.core.store.mounts import NETWORK, file_system
 
 if TYPE_CHECKING:
     from pathlib import Path

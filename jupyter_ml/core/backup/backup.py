@@ -26,10 +26,10 @@ import sqlalchemy as sa
 
 from jupyter_ml import __version__
 from jupyter_ml.contract.errors import ResourceInUse, ResourceLimitExceeded, ValidationException
-from jupyter_ml.core.chain import Chain
+from jupyter_ml.core.events.chain import Chain
 from jupyter_ml.core.locks import try_lock
-from jupyter_ml.core.migrations import SCHEMA
-from jupyter_ml.core.tables import metadata, workspace
+from jupyter_ml.core.store.migrations import SCHEMA
+from jupyter_ml.core.store.tables import metadata, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,21 +19,21 @@ import sqlalchemy as sa
 from jupyter_ml.contract import model
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.contract.projection import project
-from jupyter_ml.core.expressions import EVERYTHING, Expression, both, condition, parse
 from jupyter_ml.core.listing import after_token, decoded, encoded, foreign, token_of
 from jupyter_ml.core.operations import reader
-from jupyter_ml.core.properties import TIME, Property, names, resolve
 from jupyter_ml.core.rows import DOCUMENTS
-from jupyter_ml.core.tables import rows, tags
+from jupyter_ml.core.search.expressions import EVERYTHING, Expression, both, condition, parse
+from jupyter_ml.core.search.properties import TIME, Property, names, resolve
+from jupyter_ml.core.store.tables import rows, tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jupyter_ml.contract.model import Shape
     from jupyter_ml.core.context import Context
-    from jupyter_ml.core.expressions import Condition
     from jupyter_ml.core.resources import Resource
     from jupyter_ml.core.rows import Row
+    from jupyter_ml.core.search.expressions import Condition
 
 Json = dict[str, Any]
 MEMBERS: Final = {

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.metrics import stem
-from jupyter_ml.core.series import Series, split
+from jupyter_ml.core.metrics.metrics import stem
+from jupyter_ml.core.metrics.series import Series, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

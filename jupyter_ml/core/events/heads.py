@@ -13,7 +13,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jupyter_ml.core.chain import Head, head
+from jupyter_ml.core.events.chain import Head, head
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from jupyter_ml.core.credentials import REDACTED, has_credential, is_secret_name, without_secrets
-from jupyter_ml.core.tables import events
+from jupyter_ml.core.store.tables import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import MLError
-from jupyter_ml.core.definitions import MAIN, definition_of, import_path, is_from_notebook
-from jupyter_ml.core.names import needed_names
-from jupyter_ml.core.pickles import (
+from jupyter_ml.core.values.definitions import MAIN, definition_of, import_path, is_from_notebook
+from jupyter_ml.core.values.names import needed_names
+from jupyter_ml.core.values.pickles import (
     CountedFile,
     Pickler,
     TooLarge,

@@ -25,8 +25,8 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.core.flusher import Flusher
-from jupyter_ml.core.series import RECORD, Series, split
+from jupyter_ml.core.metrics.flusher import Flusher
+from jupyter_ml.core.metrics.series import RECORD, Series, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from jupyter_ml.core.events import GENESIS, chained, digest
-from jupyter_ml.core.failures import StoreError
-from jupyter_ml.core.tables import events
+from jupyter_ml.core.events.events import GENESIS, chained, digest
+from jupyter_ml.core.store.failures import StoreError
+from jupyter_ml.core.store.tables import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

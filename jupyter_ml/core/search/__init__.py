@@ -1,0 +1,1 @@
+"""Search: resources of one kind by what their records hold."""

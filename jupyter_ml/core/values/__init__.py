@@ -1,0 +1,1 @@
+"""Named Python values and definitions, carried from one interpreter to another."""
