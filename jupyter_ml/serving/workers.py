@@ -13,6 +13,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.engine.outcome import how_it_ended
 from jupyter_ml.serving.frames import CONTROL, FrameProtocol
 from jupyter_ml.serving.inference import Reply, problem, timed_out
 from jupyter_ml.serving.interpreters import command, environment
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DEATHS_PER_REQUEST = 3
+_STARTS = 3
 _BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 # A worker that lived this long starts again with no delay.
 _SETTLED_S = 10.0
@@ -101,8 +103,7 @@ class Worker:
         await self.lost.wait()
         if self._process is None:
             return 0
-        self.kill()
-        return await self._process.wait()
+        return await self._end(self._process)
 
     def kill(self) -> None:
         """End the process at once."""
@@ -114,11 +115,14 @@ class Worker:
         """End the process by closing its connection, by force if it does not heed."""
         self._protocol.close()
         if self._process is not None:
-            try:
-                await asyncio.wait_for(self._process.wait(), _MARGIN_S)
-            except TimeoutError:
-                self.kill()
-                await self._process.wait()
+            await self._end(self._process)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> int:
+        try:
+            return await asyncio.wait_for(process.wait(), _MARGIN_S)
+        except TimeoutError:
+            self.kill()
+            return await process.wait()
 
     def _on_frame(self, number: int, header: dict[str, Any], body: bytes) -> None:
         if number != CONTROL:
@@ -176,13 +180,15 @@ class WorkerPool:
         WorkerFailedError
             A worker cannot load the model.
         """
-        workers = [await self._spawn() for _ in range(self._config.workers)]
-        await asyncio.gather(*(worker.ready for worker in workers), return_exceptions=True)
-        answers = [_started(worker) for worker in workers]
-        for worker in workers:
+        starting = [self._first() for _ in range(self._config.workers)]
+        started = await asyncio.gather(*starting, return_exceptions=True)
+        for worker in started:
+            if isinstance(worker, BaseException):
+                raise worker
             await self._admit(worker)
             self._keepers.append(asyncio.create_task(self._keep(worker)))
-        return answers[0]
+            answer = worker.ready.result()
+        return answer
 
     async def infer(self, body: bytes, content_type: str, accept: str) -> Reply:
         """Return the reply of the least busy worker, or of another one if that dies."""
@@ -241,6 +247,23 @@ class WorkerPool:
                 await self._changed.wait()
         return worker
 
+    async def _first(self) -> Worker:
+        """Start a worker that holds the model; again where a signal ended it."""
+        for start in range(_STARTS):
+            worker = await self._spawn()
+            try:
+                await worker.ready
+            except WorkerLostError:
+                status = await worker.ended()
+                self._all.discard(worker)
+                message = f"A worker {how_it_ended(status)} before it had loaded the model"
+                if status >= 0 or start == _STARTS - 1:
+                    break
+                log.warning("%s; starting another.", message)
+            else:
+                return worker
+        raise WorkerFailedError(_lost(message, start, self._config.interpreter))
+
     async def _spawn(self) -> Worker:
         worker = Worker()
         await worker.start(self._config)
@@ -282,14 +305,11 @@ class WorkerPool:
                         await worker.adopt()
 
 
-def _started(worker: Worker) -> dict[str, Any]:
-    try:
-        return worker.ready.result()
-    except WorkerLostError as error:
-        message = (
-            "A worker ended before it had loaded the model: its interpreter cannot run it "
-            "(Python 3.11 or newer is needed), or it ran out of memory."
-        )
-        failure = {"Reason": "ModelError", "Message": message, "ExceptionType": "WorkerLostError"}
-        empty = {"Frames": [], "Source": [], "LogTail": [], "Traceback": message}
-        raise WorkerFailedError({**failure, **empty}) from error
+def _lost(message: str, earlier: int, interpreter: str | None) -> dict[str, Any]:
+    """Return in the shape `Failure` that no worker lived until it had loaded the model."""
+    message += f", as did {earlier} before it." if earlier else "."
+    message += " What it printed is in the endpoint's log."
+    if interpreter is not None:
+        message += f" {interpreter} must be Python 3.11 or newer."
+    failure = {"Reason": "ModelError", "Message": message, "ExceptionType": "WorkerLostError"}
+    return {**failure, "Frames": [], "Source": [], "LogTail": [], "Traceback": message}

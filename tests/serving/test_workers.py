@@ -199,7 +199,44 @@ def test_an_interpreter_that_cannot_run_is_explained(
 ) -> None:
     served = serve(script(tmp_path / "slow", SLOW), interpreter="/bin/false")
     assert served.wait_for_end() == 1
-    assert "its interpreter cannot run it" in served.read("failure.json")["Message"]
+    message = served.read("failure.json")["Message"]
+    assert "A worker exited with code 1 before it had loaded the model." in message
+    assert "/bin/false must be Python 3.11 or newer." in message
+
+
+ENDS_AT_LOAD = """
+import os, pathlib, signal
+def model_fn(d):
+    with open({starts!r}, "a") as starts:
+        starts.write("x")
+    if pathlib.Path({starts!r}).stat().st_size <= {ends}:
+        os.kill(os.getpid(), signal.SIGKILL)
+def transform_fn(m, body, ct, accept): return "1"
+"""
+
+
+def test_a_worker_killed_while_it_loads_the_model_is_started_again(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    starts = tmp_path / "starts"
+    text = ENDS_AT_LOAD.format(starts=str(starts), ends=2)
+    served = serve(script(tmp_path / "model", text), workers=2).wait()
+    assert served.invoke({}) == (200, "1")
+    assert starts.read_text() == "xxxx"
+    assert served.log().count("was killed by SIGKILL (signal 9) before it had loaded") == 2
+
+
+def test_a_model_that_kills_each_worker_says_what_ended_them(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    starts = tmp_path / "starts"
+    text = ENDS_AT_LOAD.format(starts=str(starts), ends=99)
+    served = serve(script(tmp_path / "model", text), workers=2)
+    assert served.wait_for_end() == 1
+    message = served.read("failure.json")["Message"]
+    assert "was killed by SIGKILL (signal 9) before it had loaded the model, as" in message
+    assert "2 before it" in message
+    assert starts.read_text() == "x" * 6
 
 
 def test_a_worker_that_cannot_be_started_for_a_while_is_started_when_it_can(
