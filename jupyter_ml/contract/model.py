@@ -113,6 +113,11 @@ class Shape:
         """Whether any JSON value will do."""
         return bool(self._definition.get("document"))
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether a value is taken as it is: it has no parts that a shape declares."""
+        return self.is_document or self.type not in ("structure", "list", "map")
+
     @property
     def is_sensitive(self) -> bool:
         """Whether values are secrets, which no message and no event may show."""

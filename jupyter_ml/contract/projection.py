@@ -33,14 +33,17 @@ def project(shape: Shape, value: Mapping[str, Any]) -> dict[str, Any]:
         given = value.get(name)
         if given is None:
             continue
+        if member.is_plain:
+            projected[name] = given
+            continue
         kept = _projected(member, given)
-        if kept or member.type != "structure" or member.is_document:
+        if kept or member.type != "structure":
             projected[name] = kept
     return projected
 
 
 def _projected(shape: Shape, value: Any) -> Any:
-    if shape.is_document:
+    if shape.is_plain:
         return value
     match shape.type:
         case "structure":

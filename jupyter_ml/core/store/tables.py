@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -55,8 +54,10 @@ def _loads(text: str | None) -> Any:
         return None
     # orjson is four times faster, but rounds what is longer than 64 bits and refuses NaN
     if len(text) < _SHORT or _LONG_NUMBER.search(text) is None:
-        with contextlib.suppress(ValueError):
+        try:
             return orjson.loads(text)
+        except ValueError:
+            pass
     return json.loads(text)
 
 
