@@ -37,12 +37,18 @@ class ControlGroup:
     @classmethod
     def create(cls, name: str, limit_bytes: int) -> ControlGroup | None:
         """Return a group with this limit that processes can enter; `None` if there is none."""
-        for directory, unified in _places():
-            group = cls(os.path.join(directory, name), unified=unified)
-            if group._set_up(limit_bytes):
+        for group in cls.possible(name):
+            if group.set_up(limit_bytes):
                 return group
             group.remove()
         return None
+
+    @classmethod
+    def possible(cls, name: str) -> list[ControlGroup]:
+        """Return the groups that `create` tries to make, in this order."""
+        return [
+            cls(os.path.join(directory, name), unified=unified) for directory, unified in _places()
+        ]
 
     @property
     def procs(self) -> str:
@@ -63,7 +69,8 @@ class ControlGroup:
         """Kill what is still inside, and remove the group."""
         remove_group(self.path)
 
-    def _set_up(self, limit_bytes: int) -> bool:
+    def set_up(self, limit_bytes: int) -> bool:
+        """Make it with this limit; return whether processes can enter it."""
         limit, swap = (
             ("memory.max", "memory.swap.max")
             if self._unified

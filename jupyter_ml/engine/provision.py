@@ -67,11 +67,8 @@ class Provision:
         if self._work["memory_mb"] is None:
             return none, None
         limit = self._work["memory_mb"] * _MIB
-        name = f"jupyter_ml-{self._spec['token'][:16]}"
-        groups = none
-        if self._spec["control_groups"]:
-            groups = [limits.ControlGroup.create(f"{name}-{rank}", limit) for rank in range(count)]
-        if all(groups):
+        groups = [limits.ControlGroup.create(name, limit) for name in _group_names(self._spec)]
+        if groups and all(groups):
             self.enforced["memory"] = "cgroup"
             return groups, None
         if not tree.IS_LINUX:
@@ -102,6 +99,18 @@ class Provision:
         )
         ring = self._lease.cpus * (count + 1)
         return [ring[rank * each % len(self._lease.cpus) :][:each] for rank in range(count)]
+
+
+def possible_groups(spec: dict[str, Any]) -> list[str]:
+    """Return all directories of control groups that a `Provision` of this work may make."""
+    return [each.path for n in _group_names(spec) for each in limits.ControlGroup.possible(n)]
+
+
+def _group_names(spec: dict[str, Any]) -> list[str]:
+    work = spec["work"]
+    if work["memory_mb"] is None or not spec["control_groups"]:
+        return []
+    return [f"jupyter_ml-{spec['token'][:16]}-{rank}" for rank in range(work["members"])]
 
 
 def claim_machine(cpus: list[int]) -> None:

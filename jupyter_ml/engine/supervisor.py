@@ -21,7 +21,7 @@ from jupyter_ml.engine.environment import MARKER
 from jupyter_ml.engine.gauge import Gauge
 from jupyter_ml.engine.member import Member
 from jupyter_ml.engine.outcome import Cause, decide, signal_name
-from jupyter_ml.engine.provision import Provision, claim_machine, listen
+from jupyter_ml.engine.provision import Provision, claim_machine, listen, possible_groups
 from jupyter_ml.engine.usage import UsageLog
 from jupyter_ml.engine.warm import standby
 
@@ -337,7 +337,8 @@ class Supervisor:
             "started": self._started,
             "members": [member.pid for member in self._members],
             "enforced": self._provision.enforced if self._provision else {},
-            "groups": self._provision.groups if self._provision else [],
+            # Before they are made: if this process dies meanwhile, they are found and removed.
+            "groups": self._provision.groups if self._provision else possible_groups(self._spec),
             "unmarked": self._gauge.unmarked,
             "restarts": self._restarts,
             "dropped": [member.log.dropped for member in self._members],

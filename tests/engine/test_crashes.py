@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_ml.engine import local
 from jupyter_ml.engine.durable import read_json, write_json
+from jupyter_ml.engine.limits import can_use_groups
 from jupyter_ml.engine.local import STALE_AFTER_S
 from jupyter_ml.testing import eventually
 
@@ -85,6 +86,34 @@ def test_what_a_killed_shim_had_reserved_or_begun_to_write_is_removed(bench):
     bench.engine.sweep(ref)
     assert not (ref.directory / "reserve").exists()
     assert not list(ref.directory.glob("*.tmp"))
+
+
+DIES_WITH_ITS_GROUP = """
+import os, signal, sys
+sys.path.insert(0, {engine!r})
+import shim
+shim.name_packages()
+from jupyter_ml.engine.limits import ControlGroup
+enter = ControlGroup._can_be_entered
+ControlGroup._can_be_entered = lambda group: enter(group) and os.kill(os.getpid(), signal.SIGKILL)
+os.setsid()
+shim.main(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(not can_use_groups(), reason="control groups cannot be made here")
+def test_the_control_group_of_a_shim_killed_once_it_was_made_is_removed(
+    cold, monkeypatch, tmp_path
+):
+    script = tmp_path / "shim.py"
+    script.write_text(DIES_WITH_ITS_GROUP.format(engine=str(Path(local.__file__).parent)))
+    monkeypatch.setattr(local, "_SHIM", script)
+    ref = cold.start(SLEEP, memory_mb=512)
+    eventually(lambda: cold.state(ref) == "lost")
+    name = f"jupyter_ml-{ref.token[:16]}-0"
+    assert len(list(Path("/sys/fs/cgroup").rglob(name))) == 1
+    cold.engine.sweep(ref)
+    assert list(Path("/sys/fs/cgroup").rglob(name)) == []
 
 
 def test_what_cleaned_its_environment_is_swept_too(bench, is_running):

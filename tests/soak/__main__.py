@@ -30,19 +30,32 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60, help="default: 60")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--folder", type=Path, help="a new one to use, and to keep")
+    parser.add_argument(
+        "--postgresql", action="store_true", help="on a PostgreSQL server started for it"
+    )
     args = parser.parse_args(arguments)
     folder = args.folder or Path(tempfile.mkdtemp(prefix="soak-"))
     folder.mkdir(exist_ok=True)
     print(f"Soaking for {args.seconds:g} s with --seed {args.seed} in {folder}", flush=True)
-    problems = Soak(folder, args.seconds, args.seed, lambda text: print(text, flush=True)).run()
-    print(_summary(House(folder, args.seed, 0)))
+    database = _database() if args.postgresql else ""
+    soak = Soak(folder, args.seconds, args.seed, database, lambda text: print(text, flush=True))
+    problems = soak.run()
+    print(_summary(House(folder, args.seed, 0, database)))
     for problem, times in Counter(problems).items():
         print(f"WRONG: {problem}{f' ({times} times)' if times > 1 else ''}")
     if problems or args.folder:
-        print(f"Kept: {folder}. Again: --seconds {args.seconds:g} --seed {args.seed}")
+        store = " --postgresql" if args.postgresql else ""
+        print(f"Kept: {folder}. Again: --seconds {args.seconds:g} --seed {args.seed}{store}")
     else:
         shutil.rmtree(folder)
     return 1 if problems else 0
+
+
+def _database() -> str:
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from tests.postgresql import server  # noqa: PLC0415  (most soaks need none)
+
+    return server().new_database()
 
 
 def _summary(house: House) -> str:

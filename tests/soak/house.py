@@ -39,10 +39,12 @@ class House:
         What every choice is drawn from.
     until
         When it ends, by `time.monotonic`.
+    database
+        Address of the PostgreSQL database that holds the store; "" for a SQLite file.
     """
 
-    def __init__(self, folder: Path, seed: int, until: float) -> None:
-        self.folder, self.seed, self.until = folder, seed, until
+    def __init__(self, folder: Path, seed: int, until: float, database: str) -> None:
+        self.folder, self.seed, self.until, self.database = folder, seed, until, database
         self.workspace = folder / "workspace"
         self.notes = folder / "notes"
         self.ledger = Ledger(folder / "ledger.jsonl")
@@ -51,11 +53,12 @@ class House:
     def from_json(cls, text: str) -> House:
         """Return the house that another process describes."""
         values = json.loads(text)
-        return cls(Path(values["folder"]), values["seed"], values["until"])
+        return cls(Path(values["folder"]), values["seed"], values["until"], values["database"])
 
     def to_json(self) -> str:
         """Describe it for another process."""
-        return json.dumps({"folder": str(self.folder), "seed": self.seed, "until": self.until})
+        values = {"folder": str(self.folder), "seed": self.seed, "until": self.until}
+        return json.dumps({**values, "database": self.database})
 
     def set_up(self) -> None:
         """Make the folders, and a size of which several fit every machine."""
@@ -76,7 +79,11 @@ class House:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of all processes of a soak."""
-        return jupyter_process.environment(self.folder, **WARM)
+        return jupyter_process.environment(self.folder, **self._settings)
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        return {**WARM, **({"JUPYTER_ML_DATABASE": self.database} if self.database else {})}
 
     @cached_property
     def local(self) -> LocalClient:
@@ -90,7 +97,7 @@ class House:
 
     def start_server(self) -> Any:
         """Start a Jupyter server, and have the others know where it is."""
-        server = jupyter_process.start(self.folder, **WARM)
+        server = jupyter_process.start(self.folder, **self._settings)
         draft = self.folder / "server-url.new"
         draft.write_text(server.url)
         draft.rename(self.folder / "server-url")

@@ -10,11 +10,14 @@ import sys
 import tarfile
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from house import BUCKET
+from psycopg.rows import dict_row
 from submitting import RETRIES
 
 from jupyter_ml.core.artifacts import is_draft
@@ -38,18 +41,22 @@ def judge(house: House) -> list[str]:
     return [problem for check in CHECKS for problem in check(house)]
 
 
-def _store(house: House) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{house.workspace / 'jupyter_ml.db'}?mode=ro", uri=True)
-    connection.row_factory = sqlite3.Row
-    return connection
+def _select(house: House, query: str) -> list[Json]:
+    """Ask the database itself, past the store."""
+    if house.database:
+        with psycopg.connect(house.database, row_factory=dict_row) as server:
+            return server.execute(query).fetchall()
+    address = f"file:{house.workspace / 'jupyter_ml.db'}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as file:
+        file.row_factory = sqlite3.Row
+        return [dict(row) for row in file.execute(query)]
 
 
 def _attempts(house: House) -> dict[str, list[Json]]:
     found: dict[str, list[Json]] = {}
-    with _store(house) as connection:
-        for row in connection.execute("SELECT * FROM attempts ORDER BY id"):
-            attempt = {**dict(row), "verdict": json.loads(row["verdict"] or "{}")}
-            found.setdefault(attempt["key"], []).append(attempt)
+    for row in _select(house, "SELECT * FROM attempts ORDER BY id"):
+        attempt = {**row, "verdict": json.loads(row["verdict"] or "{}")}
+        found.setdefault(attempt["key"], []).append(attempt)
     return found
 
 
@@ -59,11 +66,11 @@ def _runs(house: House) -> list[Json]:
 
 
 def store_is_whole(house: House) -> Iterator[str]:
-    """Look at the file of the store, and at the chain of its events."""
-    with _store(house) as connection:
-        (found,) = connection.execute("PRAGMA integrity_check").fetchone()
-    if found != "ok":
-        yield f"The store is damaged: {found}"
+    """Look at the file of the store, if it is one, and at the chain of its events."""
+    if not house.database:
+        for row in _select(house, "PRAGMA integrity_check"):
+            if row["integrity_check"] != "ok":
+                yield f"The store is damaged: {row['integrity_check']}"
     verified = subprocess.run(
         [sys.executable, "-m", "jupyter_ml.cli", "audit", "verify"],
         env=house.environment,
@@ -77,9 +84,8 @@ def store_is_whole(house: House) -> Iterator[str]:
 
 def nothing_is_lost_or_made_up(house: House) -> Iterator[str]:
     """Compare the jobs with what was submitted."""
-    with _store(house) as connection:
-        rows = connection.execute("SELECT key FROM rows WHERE kind = 'TrainingJob'")
-        there = Counter(row["key"] for row in rows)
+    rows = _select(house, "SELECT key FROM rows WHERE kind = 'TrainingJob'")
+    there = Counter(row["key"] for row in rows)
     for name in sorted(house.ledger.names("acknowledged")):
         if there[name] != 1:
             yield f"{name} was acknowledged and is there {there[name]} times."

@@ -46,9 +46,11 @@ def act(role: str, who: str, house: House) -> None:
 class Soak:
     """A soak of so many seconds, all its choices drawn from a seed."""
 
-    def __init__(self, folder: Path, seconds: float, seed: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, seconds: float, seed: int, database: str, say: Callable[[str], None]
+    ) -> None:
         self._began = time.monotonic()
-        self._house = House(folder, seed, self._began + seconds)
+        self._house = House(folder, seed, self._began + seconds, database)
         self._kills = schedule(seed, seconds)
         self._say = say
         self._actors: dict[str, subprocess.Popen[bytes]] = {}
