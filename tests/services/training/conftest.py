@@ -149,6 +149,16 @@ class Jobs:
         more = {"Cursor": cursor} if cursor else {}
         return self.client.call("WatchTrainingJob", {"TrainingJobName": name, **more})
 
+    def statuses(self, name: str) -> list[str]:
+        return [step["Status"] for step in self.describe(name)["SecondaryStatusTransitions"]]
+
+    def attempt(self, name: str) -> Path:
+        return self.client.runtime.workspace.work_dir("TrainingJob", name, 1)
+
+    def supervisor(self, name: str) -> int:
+        shim = json.loads((self.attempt(name) / "shim.json").read_text())
+        return int(shim["identity"].split(":")[1])
+
     def packed(self, uri: str) -> dict[str, bytes]:
         with tarfile.open(self.artifacts.resolve(uri)) as tar:
             files = [member for member in tar.getmembers() if member.isfile()]
