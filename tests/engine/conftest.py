@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -68,7 +69,7 @@ class Bench:
         """Wait for the processes that a zygote has made in advance; return their ids."""
 
         def chain():
-            found = [identity.pid_of(self.zygote(folder)["identity"])]
+            found = [self.zygote_pid(folder)]
             for _ in range(3):
                 place = Path(f"/proc/{found[-1]}/task/{found[-1]}/children")
                 children = place.read_text().split() if place.exists() else []
@@ -81,6 +82,9 @@ class Bench:
 
     def zygote(self, folder):
         return read_json(Path(folder) / folders.STATE) or {"state": "absent"}
+
+    def zygote_pid(self, folder):
+        return identity.pid_of(self.zygote(folder)["identity"])
 
     def is_warm(self, ref):
         return read_json(ref.directory / "spawned.json")["warm"]
@@ -98,6 +102,12 @@ class Bench:
 
     def run(self, code, **limits):
         return self.verdict(self.start(code, **limits))
+
+    def told(self, code, **limits):
+        """Run a program to its good end, and return what it printed, which is JSON."""
+        ref = self.start(code, **limits)
+        assert self.verdict(ref).state == "Completed", self.log(ref)
+        return json.loads(self.log(ref))
 
     def log(self, ref, member=0):
         return self.engine.logs(ref, member).data.decode()

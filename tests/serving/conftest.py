@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 TOKEN = "t" * 32
 START_S = 60
+LIMIT = 6_291_456
+
+
+def script(folder: Path, text: str) -> Path:
+    """Return a model folder with this inference script and no model."""
+    (folder / "code").mkdir(parents=True)
+    (folder / "code" / "inference.py").write_text(text)
+    return folder
 
 
 @dataclass

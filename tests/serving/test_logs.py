@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_ml.testing import eventually
-from tests.serving.test_serving import script
+from tests.serving.conftest import script
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jupyter_ml
-from tests.serving.test_serving import LIMIT, script
+from tests.serving.conftest import LIMIT, script
 
 if TYPE_CHECKING:
     from collections.abc import Callable

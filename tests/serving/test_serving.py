@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
-import signal
 import socket
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pytest
-
-from jupyter_ml.serving.columns import PayloadError, Schema
-from jupyter_ml.serving.payloads import decode
 from jupyter_ml.testing import eventually
+from tests.serving.conftest import LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.serving.conftest import Fitted, Served
-
-LIMIT = 6_291_456
-
-
-def script(folder: Path, text: str) -> Path:
-    """Return a model folder with this inference script and no model."""
-    (folder / "code").mkdir(parents=True)
-    (folder / "code" / "inference.py").write_text(text)
-    return folder
 
 
 def test_a_row_is_predicted_as_the_model_does(cancer_endpoint: Served, cancer: Fitted) -> None:
@@ -76,59 +60,6 @@ def test_every_route_asks_for_the_token(cancer_endpoint: Served) -> None:
     assert cancer_endpoint.request("GET", "/ping")[0] == 200
     assert cancer_endpoint.request("GET", "/nothing")[0] == 404
     assert cancer_endpoint.request("GET", "/invocations")[0] == 405
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda f: f.drop(columns="mean radius"), "missing 'mean radius'"),
-        (lambda f: f.assign(target=1), "unexpected 'target'"),
-        (
-            lambda f: f.rename(columns={"mean radius": "mean radus"}),
-            "unexpected 'mean radus' (did you mean 'mean radius'?)",
-        ),
-        (
-            lambda f: f.rename(columns={"mean area": "Mean Area"}),
-            "unexpected 'Mean Area' (did you mean 'mean area'?)",
-        ),
-    ],
-)
-def test_a_wrong_column_is_named(
-    cancer_endpoint: Served, cancer: Fitted, change: Callable[[Any], Any], message: str
-) -> None:
-    rows = change(cancer.frame.iloc[:2])
-    for body, content_type in [
-        (rows.to_dict(orient="split"), "application/json"),
-        (rows.to_dict(orient="records"), "application/json"),
-        (rows.to_csv(index=False).encode(), "text/csv"),
-    ]:
-        status, answer = cancer_endpoint.invoke(body, content_type)
-        assert (status, answer["type"]) == (400, "ValidationError")
-        assert message in answer["message"]
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ([[1.0, 2.0]], "The model takes 30 columns ('mean radius', "),
-        ([[1.0] * 30, [1.0] * 29], "Row 2 has 29 values, not 30."),
-        ([[1.0] * 29 + ["tall"]], "Row 1, column 30: 'tall' is not a number."),
-        (b"{", "The body is not JSON"),
-        ([], "The request has no rows."),
-        (7, "The body holds int, not rows."),
-    ],
-)
-def test_a_body_that_is_no_table_is_explained(
-    cancer_endpoint: Served, body: Any, message: str
-) -> None:
-    status, answer = cancer_endpoint.invoke(body)
-    assert status == 400
-    assert message in answer["message"]
-
-
-def test_other_content_types_are_refused(cancer_endpoint: Served) -> None:
-    assert cancer_endpoint.invoke(b"x", "image/png")[0] == 415
-    assert cancer_endpoint.invoke([[0.0] * 30], Accept="image/png")[0] == 406
 
 
 def test_a_body_of_six_mebibytes_is_taken_and_one_byte_more_is_not(
@@ -203,113 +134,6 @@ def test_a_socket_that_the_supervisor_holds_is_used(
         assert served.read("address.json") is None
 
 
-def test_sigterm_answers_what_has_come_and_ends_well(
-    serve: Callable[..., Served], tmp_path: Path
-) -> None:
-    folder = script(
-        tmp_path / "slow",
-        "import time\n"
-        "def model_fn(d): return 0\n"
-        "def transform_fn(m, body, ct, accept):\n"
-        "    print('began', flush=True); time.sleep(1); return body\n",
-    )
-    served = serve(folder).wait()
-    answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(served.invoke({"a": 1})))
-    thread.start()
-    eventually(lambda: "began" in served.log())
-    served.process.send_signal(signal.SIGTERM)
-    thread.join()
-    assert answers == [(200, {"a": 1})]
-    assert served.wait_for_end() == 0
-
-
-def test_a_script_may_replace_some_functions(
-    serve: Callable[..., Served], cancer: Fitted, tmp_path: Path
-) -> None:
-    folder = script(
-        tmp_path / "partial",
-        "import joblib, pathlib\n"
-        f"def model_fn(d): return joblib.load({str(cancer.model_dir / 'model.joblib')!r})\n"
-        "def predict_fn(data, model): return model.predict_proba(data)[:, 1]\n",
-    )
-    served = serve(folder).wait()
-    rows = cancer.frame.iloc[:3]
-    expected = cancer.estimator.predict_proba(rows)[:, 1]
-    status, answer = served.invoke(rows.to_dict(orient="split"))
-    assert status == 200
-    assert np.array_equal(answer["predictions"], expected)
-    assert served.read("ready.json")["passed"] is None
-
-
-def test_a_script_may_speak_its_own_content_types(
-    serve: Callable[..., Served], tmp_path: Path
-) -> None:
-    folder = script(
-        tmp_path / "own",
-        "def model_fn(d): return 2\n"
-        "def input_fn(body, content_type): return body, content_type\n"
-        "def predict_fn(data, model): return data[0] * model\n"
-        "def output_fn(prediction, accept): return prediction, 'application/x-twice'\n",
-    )
-    served = serve(folder).wait()
-    assert served.request("POST", "/invocations", b"ab", {"Content-Type": "application/x-own"}) == (
-        200,
-        b"abab",
-    )
-
-
-def test_an_exception_in_the_script_is_a_model_error_and_logged(
-    serve: Callable[..., Served], tmp_path: Path
-) -> None:
-    folder = script(
-        tmp_path / "broken",
-        "def model_fn(d): return 0\n"
-        "def transform_fn(m, body, ct, accept): raise KeyError('lost')\n",
-    )
-    served = serve(folder).wait()
-    answer = {"message": "KeyError: 'lost'", "type": "ModelError"}
-    assert served.invoke({}) == (500, answer)
-    assert 'inference.py", line 2, in transform_fn' in served.log()
-
-
-def test_a_model_that_hangs_is_timed_out_and_the_next_request_is_answered(
-    serve: Callable[..., Served], tmp_path: Path
-) -> None:
-    folder = script(
-        tmp_path / "hangs",
-        "import time\n"
-        "def model_fn(d): return 0\n"
-        "def transform_fn(m, body, ct, accept):\n"
-        "    if body == '\"hang\"': time.sleep(600)\n"
-        "    return body\n",
-    )
-    served = serve(folder, timeout_s=1).wait()
-    began = time.monotonic()
-    status, answer = served.invoke("hang")
-    assert (status, answer["type"]) == (504, "ModelError")
-    assert "did not answer within 1 s" in answer["message"]
-    assert time.monotonic() - began < 5
-    assert served.invoke({"a": 1}) == (200, {"a": 1})
-    served.process.send_signal(signal.SIGTERM)
-    assert served.wait_for_end() == 0
-
-
-def test_a_model_that_cannot_be_loaded_says_where(
-    serve: Callable[..., Served], tmp_path: Path
-) -> None:
-    folder = script(tmp_path / "fails", "def model_fn(d):\n    return {}['weights']\n")
-    served = serve(folder)
-    assert served.wait_for_end() == 1
-    failure = served.read("failure.json")
-    assert failure["Message"] == "Loading the model failed: KeyError: 'weights'"
-    assert failure["ExceptionType"] == "KeyError"
-    frame = failure["Frames"][-1]
-    assert (frame["Line"], frame["Function"]) == (2, "model_fn")
-    assert served.read("ready.json") is None
-    assert "KeyError" in served.log()
-
-
 def test_a_sample_row_that_is_not_predicted_fails_the_start(
     serve: Callable[..., Served], cancer: Fitted, tmp_path: Path
 ) -> None:
@@ -346,86 +170,3 @@ def test_no_token_no_service(serve: Callable[..., Served], cancer: Fitted) -> No
     served = serve(cancer.model_dir, token="")
     assert served.wait_for_end() == 1
     assert "has no token" in served.log()
-
-
-def npy(array: Any) -> bytes:
-    """Return an array as numpy.save writes it."""
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
-
-
-def test_arrays_go_in_and_out_as_numpy_writes_them(cancer_endpoint: Served, cancer: Fitted) -> None:
-    rows = cancer.frame.to_numpy()
-    expected = cancer.estimator.predict(cancer.frame)
-    kinds = {"Content-Type": "application/x-npy", "Accept": "application/x-npy"}
-    for sent in (rows, rows[:1], np.asfortranarray(rows[:9]), rows[:9].astype("float32")):
-        status, answer = cancer_endpoint.request("POST", "/invocations", npy(sent), kinds)
-        assert status == 200
-        assert np.array_equal(np.load(io.BytesIO(answer)), expected[: len(sent)])
-    status, answer = cancer_endpoint.invoke(npy(rows[0]), "application/x-npy")
-    assert (status, answer["predictions"]) == (200, [expected[0]])
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"[[1, 2]]", "it does not begin as one"),
-        (npy(np.zeros((2, 3))), "The model takes 30 columns"),
-        (npy(np.zeros((2, 3, 4))), "The array has 3 dimensions"),
-        (npy(np.zeros((0, 30))), "The request has no rows."),
-        (npy(np.full((1, 30), "tall")), "The array holds <U4 values, and the model takes numbers."),
-        (npy(np.zeros((2, 30)))[:-8], "is not a .npy array"),
-        (npy(np.zeros(1, dtype=[("a", "f8")])), "not numbers or text"),
-        (npy(np.zeros((1, 30)))[:40], "is not a .npy array"),
-    ],
-)
-def test_what_is_no_array_of_rows_is_explained(
-    cancer_endpoint: Served, body: bytes, message: str
-) -> None:
-    status, answer = cancer_endpoint.invoke(body, "application/x-npy")
-    assert status == 400
-    assert message in answer["message"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1,2\n3,4",
-        "1.5,2e3\r\n-3,4\r\n",
-        "a,b\n1,2\n3,4\n",
-        "b,a\n1,2\n",
-        '"a","b"\n1,2\n',
-        "1,2\n\n3,4",
-        "+1,.5\n01,2",
-        "1,\n,2",
-        "NaN,2\ninf,3",
-        "0,1\n5,6",
-        " 1 , 2 \n3,4",
-        "1_000,2",
-    ],
-)
-@pytest.mark.parametrize("features", [("a", "b"), ("0", "1"), None])
-def test_plain_numbers_are_read_as_any_csv_is(text: str, features: Any) -> None:
-    schema = Schema(features, 2)
-
-    def read(body: str) -> Any:
-        try:
-            return decode(body.encode(), "text/csv", schema)
-        except PayloadError as error:
-            return str(error)
-
-    # A quoted field is never read as plain numbers.
-    found, careful = read(text), read(f'{text.rstrip()}\n"7",8')
-    if isinstance(found, str):
-        assert found == careful
-    else:
-        assert np.array_equal(found, careful[:-1], equal_nan=True)
-
-
-@pytest.mark.parametrize("body", ["[[1, 2], [3, 4]]", '{"instances": [[1, 2], [3, 4]]}'])
-def test_a_model_that_does_not_tell_its_width_takes_rows_of_any(body: str) -> None:
-    rows = decode(body.encode(), "application/json", Schema())
-    assert rows.tolist() == [[1.0, 2.0], [3.0, 4.0]]
-    with pytest.raises(PayloadError, match="Row 2 has 1 values"):
-        decode(b"[[1, 2], [3]]", "application/json", Schema())
