@@ -110,11 +110,6 @@ class Subject:
         (items,) = (value for name, value in answer.items() if name != "NextToken")
         return [item[self.resource.key] for item in items]
 
-    def takes(self, operation: str, member: str) -> bool:
-        """Return whether the contract has this member for an operation on this kind."""
-        shape = model.operation(operation).input
-        return shape is not None and member in shape.members
-
 
 def _training_job(house: House) -> Json:
     return {
@@ -167,12 +162,25 @@ def subject(house: House, kind: str) -> Subject:
     return Subject(house, registry().resources[kind])
 
 
+def kinds(fits: Callable[[Resource], bool] = lambda _: True) -> list[str]:
+    """Return the kinds of resource that a test is about."""
+    derived = (each for each in registry().resources.values() if each.derives)
+    return sorted(each.kind for each in derived if fits(each))
+
+
+def lists_take(member: str, kind: str) -> bool:
+    """Return whether the contract has this member for lists of a kind."""
+    shape = model.operation(f"List{kind}s").input
+    return shape is not None and member in shape.members
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes a `kind` once for each kind of resource."""
-    if "kind" in metafunc.fixturenames:
-        resources = registry().resources
-        kinds = sorted(kind for kind, resource in resources.items() if resource.derives)
-        if "found" in metafunc.fixturenames:  # a test that searches
-            found = {resource.kind for resource in searchable(resources).values()}
-            kinds = [kind for kind in kinds if kind in found]
-        metafunc.parametrize("kind", kinds)
+    """Run a test that takes a `kind` once for each, unless it says for which."""
+    said = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "kind" not in metafunc.fixturenames or "kind" in said:
+        return
+    if "found" in metafunc.fixturenames:  # a test that searches
+        found = {resource.kind for resource in searchable(registry().resources).values()}
+        metafunc.parametrize("kind", kinds(lambda each: each.kind in found))
+    else:
+        metafunc.parametrize("kind", kinds())

@@ -15,6 +15,7 @@ from jupyter_ml.contract.projection import project
 from jupyter_ml.contract.validator import validate_shape
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal
+from tests.conformance.conftest import kinds, lists_take
 
 DESCRIBE_ELSEWHERE = """
 import json, sys
@@ -112,15 +113,14 @@ def test_a_page_token_from_elsewhere_is_refused(subject: Any, kind: str) -> None
             subject.list(NextToken=token)
 
 
+@pytest.mark.parametrize("kind", kinds(lambda each: lists_take("NameContains", each.kind)))
 def test_lists_are_filtered_by_name(subject: Any, kind: str) -> None:
-    if not subject.takes(f"List{kind}s", "NameContains"):
-        pytest.skip("the contract has no such filter")
     _create_five(subject)
     assert subject.listed(NameContains="B") == ["b"]
 
 
 def test_lists_are_filtered_by_time(subject: Any, kind: str) -> None:
-    prefix = "CreationTime" if subject.takes(f"List{kind}s", "CreationTimeAfter") else "Created"
+    prefix = "CreationTime" if lists_take("CreationTimeAfter", kind) else "Created"
     subject.create("old")
     between = subject.house.clock.now + 0.5
     subject.create("new")
@@ -132,9 +132,8 @@ def test_lists_are_filtered_by_time(subject: Any, kind: str) -> None:
     assert "new" not in before
 
 
+@pytest.mark.parametrize("kind", kinds(lambda each: lists_take("StatusEquals", each.kind)))
 def test_lists_are_filtered_by_status(subject: Any, kind: str) -> None:
-    if not subject.takes(f"List{kind}s", "StatusEquals"):
-        pytest.skip("the contract has no such filter")
     subject.create("a")
     status = subject.describe("a")[subject.resource.status]
     assert subject.listed(StatusEquals=status) == ["a"]
@@ -189,9 +188,8 @@ def test_tags_go_with_what_they_are_on(subject: Any, kind: str) -> None:
     assert subject.house.call("ListTags", **arn)["Tags"] == []
 
 
+@pytest.mark.parametrize("kind", kinds(lambda each: each.stops))
 def test_work_is_stopped_once(subject: Any, kind: str) -> None:
-    if not subject.resource.stops:
-        pytest.skip("it has no work that ends")
     subject.create("a")
     subject.house.call(f"Stop{kind}", **{subject.resource.key: "a"})
     subject.house.settle()
