@@ -36,6 +36,8 @@ while not pathlib.Path(os.environ["UNTIL"]).exists():
     time.sleep(0.05)
 print("the last line")
 """
+# Between two requests of one that asks all the time.
+PAUSE_S = 0.005
 
 
 class Caller(threading.Thread):
@@ -51,7 +53,7 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         """Ask until told to end."""
-        while not self.ended.is_set():
+        while not self.ended.wait(PAUSE_S):
             try:
                 with urlopen(self.request, timeout=30) as answer:
                     body = json.loads(answer.read())
@@ -60,7 +62,6 @@ class Caller(threading.Thread):
                 self.answers += 1
             except OSError as error:
                 self.problems.append(error)
-            time.sleep(0.005)
 
     def more(self, count: int) -> None:
         """Wait until so many more requests were answered."""

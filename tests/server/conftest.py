@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,15 @@ import pytest
 from pytest_jupyter.jupyter_server import *  # noqa: F403  (the loop fixture must stay local)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+
+async def until(condition: Callable[[], object], poll_s: float = 0.01) -> None:
+    """Let the loop run until a condition holds."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110  (what is waited for has no event)
+            await asyncio.sleep(poll_s)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.server.conftest import until
+
 
 class Stream:
     """A client's end of the WebSocket."""
@@ -96,6 +98,4 @@ async def test_closing_the_connection_ends_its_topics(jp_ws_fetch: Any, jp_serve
     await stream.receive()
     assert len(topics) == 1
     stream.connection.close()
-    async with asyncio.timeout(20):
-        while len(topics):  # noqa: ASYNC110  (what is waited for has no event)
-            await asyncio.sleep(0.01)
+    await until(lambda: len(topics) == 0)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_ml.contract.errors import ResourceNotFound, ServiceError
 from jupyter_ml.server.topics import Topics
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.server.conftest import until
 
 POLL_S = 0.001
 
@@ -52,13 +50,6 @@ class Watcher:
 
     async def refuse(self, error: ServiceError) -> None:
         self.errors.append(error)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until the condition holds."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  (what is waited for has no event)
-            await asyncio.sleep(POLL_S)
 
 
 def watch(topics: Topics, watcher: Watcher, **request: Any) -> Any:
@@ -127,8 +118,13 @@ async def test_a_topic_that_nobody_watches_is_left_alone() -> None:
     topics.unsubscribe(subscriber)
     await until(lambda: len(topics) == 0)
     asked = len(journal.asked)
-    await asyncio.sleep(POLL_S * 5)
+    # In the meantime another topic is read, so that there was time for this one.
+    clock = Journal()
+    others = Topics(clock.read, POLL_S)
+    watch(others, Watcher())
+    await until(lambda: len(clock.asked) > 5)
     assert len(journal.asked) == asked
+    await others.close()
 
 
 async def test_a_slow_watcher_falls_behind_without_a_queue_and_loses_nothing() -> None:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tarfile
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.core.store.marker import is_used
+from jupyter_ml.server import upkeep as module
 from jupyter_ml.server.backend import Backend
 from jupyter_ml.server.upkeep import Upkeep
 from jupyter_ml.testing import fresh_settings
+from tests.server.conftest import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until the condition holds."""
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110  (what is waited for has no event)
-            await asyncio.sleep(0.02)
+    import pytest
 
 
 async def test_a_workspace_that_nobody_used_is_not_made_by_looking_after_it(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = fresh_settings(tmp_path)
+    looked: list[Path] = []
+    monkeypatch.setattr(module, "is_used", lambda root: looked.append(root) or is_used(root))
     upkeep = Upkeep(Backend(settings), {}, live_s=0.01, quiet_s=0.01)
     upkeep.start()
-    await asyncio.sleep(0.1)
+    await until(lambda: len(looked) > 3)
     await upkeep.stop()
     assert not settings.workspace.exists()
 

@@ -7,13 +7,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from house import pause
+from ledger import Ledger
+
 from jupyter_ml.contract.errors import ServiceError
 
 if TYPE_CHECKING:
     from house import House
     from ledger import Fact
-
-from ledger import Ledger
 
 _PAUSE_S = 0.02
 _PAUSE_AFTER_FAILURE_S = 0.3
@@ -47,13 +48,13 @@ def _ask(house: House, who: str, surface: str) -> None:
                     surface=surface,
                     message=f"{error.code}: {error}",
                 )
-                time.sleep(_PAUSE_AFTER_FAILURE_S)
+                pause(_PAUSE_AFTER_FAILURE_S)
             else:
                 answers += 1
                 factor = json.loads(answer["Body"])[0]
                 ledger.note("answer", name, began=began, factor=factor)
-            time.sleep(_PAUSE_S)
-        time.sleep(_PAUSE_S)
+            pause(_PAUSE_S)
+        pause(_PAUSE_S)
     ledger.note("answers", who, count=answers)
 
 

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from house import SIZE
+from house import SIZE, pause
 
 from jupyter_ml.contract.errors import ServiceUnavailable, ValidationException
 
@@ -111,7 +111,7 @@ class _Endpoint:
             if status in {"Failed", "InService"} and found.get("FailureReason"):
                 self._house.ledger.note("not serving", self._name, message=found["FailureReason"])
                 return False
-            time.sleep(0.3)
+            pause(0.3)
         self._house.ledger.note("not serving", self._name, message=f"still {status}")
         return False
 
@@ -123,10 +123,10 @@ class _Endpoint:
             try:
                 return self._house.client(self._surface).call(operation, request)
             except ServiceUnavailable:
-                time.sleep(0.3)
+                pause(0.3)
             except ValidationException as error:
                 if "while it is SystemUpdating" in str(error):
-                    time.sleep(0.3)  # its supervisor was killed: it says to wait
+                    pause(0.3)  # its supervisor was killed: it says to wait
                     asked = 0
                     continue
                 if asked == 1:
@@ -136,4 +136,4 @@ class _Endpoint:
     def _pause(self, seconds: float) -> None:
         until = min(time.monotonic() + seconds, self._house.until + 1)
         while time.monotonic() < until:
-            time.sleep(0.1)
+            pause(0.1)

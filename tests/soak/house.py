@@ -28,6 +28,11 @@ SIZE = "ml.soak"
 WARM = {"JUPYTER_ML_WARM_MEMORY_MB": "1024", "JUPYTER_ML_KEEP_WARM_S": "15"}
 
 
+def pause(seconds: float) -> None:
+    """Let others go on for a while: how much comes when is a part of the load."""
+    time.sleep(seconds)
+
+
 class House:
     """What all processes of one soak know.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from calling import invoke
 from deploying import deploy
-from house import House
+from house import House, pause
 from judging import judge
 from processes import find
 from schedule import schedule
@@ -80,7 +80,7 @@ class Soak:
             while waiting and waiting[0].at_s <= now:
                 self._kill(waiting.pop(0))
             self._keep_alive()
-            time.sleep(_POLL_S)
+            pause(_POLL_S)
 
     def _kill(self, kill: Kill) -> None:
         victims = [each for each in find(self._house) if each.role == kill.target]
@@ -148,7 +148,7 @@ class Soak:
                 log = (self._house.folder / f"{role}.log").read_text()[-1500:]
                 problems.append(f"The actor {role} failed: {log}")
         while (live := self._live()) and time.monotonic() < deadline:
-            time.sleep(0.5)
+            pause(0.5)
         if live:
             problems.append(f"Not ended {SETTLES_WITHIN_S:g} s after the last kill: {live}")
         return problems
@@ -171,7 +171,7 @@ class Soak:
             self._server.stop()
         deadline = time.monotonic() + LEAVES_WITHIN_S
         while (left := find(self._house)) and time.monotonic() < deadline:
-            time.sleep(0.5)
+            pause(0.5)
         for process in left:
             try:
                 os.kill(process.pid, signal.SIGKILL)

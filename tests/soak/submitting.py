@@ -9,7 +9,7 @@ import tarfile
 import time
 from typing import TYPE_CHECKING, Any
 
-from house import BUCKET, SIZE
+from house import BUCKET, SIZE, pause
 
 from jupyter_ml.contract.errors import (
     ResourceInUse,
@@ -93,10 +93,10 @@ def submit_by(house: House, who: str, call: Callable[[str, Json], Json], source:
         _surely(call, "CreateTrainingJob", request)
         house.ledger.note("acknowledged", name, kind=kind)
         if kind == "stopped":
-            time.sleep(pause_s)
+            pause(pause_s)
             house.ledger.note("stopping", name)
             _stop(house, call, name)
-        time.sleep(pause_s)
+        pause(pause_s)
         _await_room(house, call, who)
 
 
@@ -147,7 +147,7 @@ def _surely(call: Callable[[str, Json], Json], operation: str, request: Json) ->
         except ServiceUnavailable:
             if time.monotonic() > give_up_at:
                 raise
-            time.sleep(0.3)
+            pause(0.3)
         except ResourceInUse:
             if asked == 1:
                 raise
@@ -160,7 +160,7 @@ def _await_room(house: House, call: Callable[[str, Json], Json], who: str) -> No
         found = _surely(call, "ListTrainingJobs", request)["TrainingJobSummaries"]
         if len(found) < MOST_LIVE:
             return
-        time.sleep(0.5)
+        pause(0.5)
 
 
 def archive() -> bytes:
@@ -218,7 +218,7 @@ def _put(house: House, clients: Boto3Client, key: str, data: bytes) -> None:
         try:
             clients.of("s3").put_object(Bucket=BUCKET, Key=key, Body=data)
         except ServiceUnavailable:
-            time.sleep(0.2)
+            pause(0.2)
         else:
             break
     house.ledger.note("put", key, digest=hashlib.sha256(data).hexdigest())

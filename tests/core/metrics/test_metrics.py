@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,10 +49,7 @@ def test_steps_count_up_where_none_is_given(tmp_path: Path) -> None:
 def test_points_reach_the_file_without_a_flush(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     writer.log("loss", 1.0)
-    deadline = time.monotonic() + 20
-    while not scan(tmp_path) and time.monotonic() < deadline:
-        threading.Event().wait(0.02)
-    assert len(scan(tmp_path)["loss"]) == 1
+    assert len(eventually(lambda: scan(tmp_path))["loss"]) == 1
 
 
 def test_points_are_written_when_the_interpreter_exits(tmp_path: Path) -> None:
