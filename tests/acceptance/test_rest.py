@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,11 @@ LARGEST = 6_291_456
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterProcess]:
-    """A server with an endpoint of 60 s and one of 2 s."""
+    """A server with two endpoints of 60 s and one of 2 s."""
     server = start(tmp_path_factory.mktemp("rest"))
     desk = Desk(HttpClient(server.url, TOKEN), server.home)
     desk.deploy("doubling")
+    desk.deploy("beside")
     desk.deploy("hasty", SAGEMAKER_MODEL_SERVER_TIMEOUT="2")
     yield server
     desk.close()
@@ -142,8 +144,16 @@ def test_boto3_gets_a_model_error_when_the_time_is_over(runtime: Any) -> None:
 
 
 def test_fifty_seven_seconds_are_allowed_and_sixty_two_are_not(runtime: Any) -> None:
-    invoke = {"EndpointName": "doubling", "ContentType": "application/json"}
-    answer = runtime.invoke_endpoint(**invoke, Body=b'{"sleep": 57}')
-    assert answer["Body"].read() == b"57"
-    with pytest.raises(runtime.exceptions.ModelError, match="60 s"):
-        runtime.invoke_endpoint(**invoke, Body=b'{"sleep": 62}')
+    def ask(endpoint: str, seconds: int) -> bytes:
+        body = json.dumps({"sleep": seconds}).encode()
+        answer = runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType="application/json", Body=body
+        )
+        return answer["Body"].read()
+
+    # At the same time, and so of two endpoints: a model answers one request after the other.
+    with ThreadPoolExecutor() as pool:
+        allowed, refused = pool.submit(ask, "doubling", 57), pool.submit(ask, "beside", 62)
+        assert allowed.result() == b"57"
+        with pytest.raises(runtime.exceptions.ModelError, match="60 s"):
+            refused.result()
