@@ -49,6 +49,16 @@ def server(disk: Path, tmp_path: Path) -> Iterator[JupyterProcess]:
     server.stop()
 
 
+@pytest.fixture
+def desk(server: JupyterProcess, disk: Path, tmp_path: Path) -> Iterator[Desk]:
+    """A client of the server; whatever became of the test, its job and endpoint end with it."""
+    desk = Desk(HttpClient(server.url, TOKEN), tmp_path)
+    yield desk
+    (disk / "ballast").unlink(missing_ok=True)
+    if (disk / "workspace" / "jupyter_ml.db").exists():
+        desk.close()
+
+
 def client_of(server: JupyterProcess, service: str) -> Any:
     session = boto3.Session(*KEYS.values(), region_name="us-east-1")
     return session.client(
@@ -72,9 +82,8 @@ def refused(ask: Callable[[], object]) -> str:
 
 
 def test_a_full_disk_is_said_by_each_way_in_and_all_goes_on_when_there_is_space(
-    server: JupyterProcess, disk: Path, tmp_path: Path
+    desk: Desk, server: JupyterProcess, disk: Path, tmp_path: Path
 ) -> None:
-    desk = Desk(HttpClient(server.url, TOKEN), tmp_path)
     call, s3, sagemaker = desk.client.call, client_of(server, "s3"), client_of(server, "sagemaker")
     s3.put_object(Bucket=BUCKET, Key="kept", Body=b"as it was")
     desk.deploy("doubling")
@@ -117,13 +126,11 @@ def test_a_full_disk_is_said_by_each_way_in_and_all_goes_on_when_there_is_space(
     until.touch()
     assert desk.ended("ticking")["TrainingJobStatus"] == "Completed"
     assert desk.ended("next")["TrainingJobStatus"] == "Completed"
-    desk.close()
 
 
 def test_a_store_that_is_deleted_under_a_server_is_named_with_what_to_do(
-    server: JupyterProcess, disk: Path, tmp_path: Path
+    desk: Desk, server: JupyterProcess, disk: Path
 ) -> None:
-    desk = Desk(HttpClient(server.url, TOKEN), tmp_path)
     s3, sagemaker = client_of(server, "s3"), client_of(server, "sagemaker")
     assert desk.run("before", "print(1)")["TrainingJobStatus"] == "Completed"
     s3.put_object(Bucket=BUCKET, Key="kept", Body=b"as it was")
