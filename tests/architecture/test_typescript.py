@@ -5,7 +5,7 @@ import pytest
 
 from jupyter_ml.contract import model
 
-TYPES = Path(__file__).parents[2] / "labextension" / "src" / "core" / "types.ts"
+TYPES = Path(__file__).parents[2] / "labextension" / "src" / "core" / "types"
 _INTERFACE = re.compile(r"export interface (\w+)[^{]*\{\n(.*?)\n\}", re.DOTALL)
 _MEMBER = re.compile(r"^  (\w+)\??:", re.MULTILINE)
 
@@ -30,7 +30,11 @@ SHAPES = {
 }
 # Not a shape: what all updates, or rows of a comparison, have in common.
 SHARED = {"Update": "WatchLogResponse", "ComparedRow": "ComparedText"}
-INTERFACES = dict(_INTERFACE.findall(TYPES.read_text()))
+INTERFACES = {
+    name: members
+    for file in sorted(TYPES.glob("*.ts"))
+    for name, members in _INTERFACE.findall(file.read_text())
+}
 
 
 @pytest.mark.parametrize("interface", INTERFACES)

@@ -1,12 +1,7 @@
-import type {
-  Comparison,
-  EndpointsUpdate,
-  EndpointUpdate,
-  JobsUpdate,
-  JobUpdate,
-  LogUpdate,
-  WireSeries
-} from './types';
+import type { EndpointsUpdate, EndpointUpdate } from './types/endpoints';
+import type { Comparison } from './types/experiments';
+import type { LogUpdate } from './types/stream';
+import type { JobsUpdate, JobUpdate, WireSeries } from './types/training';
 
 export interface Workspace {
   Workspace: string;

@@ -1,6 +1,6 @@
 import type { DataClient } from './client';
 import type { Calls } from './operations';
-import type { Series, WireSeries } from './types';
+import type { Series, WireSeries } from './types/training';
 
 /** Points of one series that are asked for: some two for each pixel of a wide chart. */
 const MOST_POINTS = 2000;

@@ -1,4 +1,5 @@
-import type { EndpointStatus, JobCard, JobStatus } from './types';
+import type { EndpointStatus } from './types/endpoints';
+import type { JobCard, JobStatus } from './types/training';
 
 export type Tone = 'running' | 'queued' | 'ok' | 'bad' | 'stopped' | 'warn';
 

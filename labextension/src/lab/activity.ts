@@ -1,7 +1,8 @@
 import { Signal, type ISignal } from '@lumino/signaling';
 import type { DataClient } from '../core/client';
 import { isQueued } from '../core/status';
-import type { EndpointCard, JobCard } from '../core/types';
+import type { EndpointCard } from '../core/types/endpoints';
+import type { JobCard } from '../core/types/training';
 import { foldEndpoints, type EndpointsState } from '../panels/endpoints';
 import { foldJobs, type JobsState } from '../panels/training';
 

@@ -9,7 +9,7 @@ import {
   type Observer
 } from '../core/client';
 import type { Calls, CallName, Watches, WatchName } from '../core/operations';
-import type { Update } from '../core/types';
+import type { Update } from '../core/types/stream';
 import { Stream } from './stream';
 
 const POLL_MS = 2000;

@@ -1,7 +1,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import { isLive, jobLook, runSeconds } from '../core/status';
 import { elapsed, metric } from '../core/format';
-import type { JobCard } from '../core/types';
+import type { JobCard } from '../core/types/training';
 
 const SHORTEST_S = 10;
 const GROUPED_ABOVE = 3;

@@ -1,12 +1,8 @@
 import type { Target } from '../core/context';
 import { assertNever } from '../core/status';
-import type {
-  Comparison,
-  EndpointsUpdate,
-  EndpointUpdate,
-  JobsUpdate,
-  JobUpdate
-} from '../core/types';
+import type { EndpointsUpdate, EndpointUpdate } from '../core/types/endpoints';
+import type { Comparison } from '../core/types/experiments';
+import type { JobsUpdate, JobUpdate } from '../core/types/training';
 import { EndpointPage, EndpointsPanel } from './endpoints';
 import { ComparePage } from './experiments';
 import { JobPage, JobsPanel } from './training';

@@ -1,5 +1,5 @@
 import { duration, percent } from '../core/format';
-import type { Progress as ProgressData } from '../core/types';
+import type { Progress as ProgressData } from '../core/types/training';
 
 /** What the job says of its own progress: label, place, share and the time left. */
 export function progressText(progress: ProgressData): string {

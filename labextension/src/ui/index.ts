@@ -6,6 +6,7 @@ export { LineChart } from './LineChart';
 export { LogView } from './LogView';
 export { LongList } from './LongList';
 export { ConnectionLine, EmptyState, ErrorNotice, Notice, Skeleton, Snippet } from './Notice';
+export { PageHeader } from './PageHeader';
 export { Meter, ProgressBar, progressText } from './Progress';
 export { Sparkline } from './Sparkline';
 export { Segments, Tabs, type Tab } from './Tabs';

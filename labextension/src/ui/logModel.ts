@@ -1,4 +1,4 @@
-import type { LogUpdate } from '../core/types';
+import type { LogUpdate } from '../core/types/stream';
 import { stripAnsi } from './ansi';
 
 export interface LogState {

@@ -7,7 +7,7 @@ import {
   type Observer
 } from '../core/client';
 import type { Calls, CallName, Watches, WatchName } from '../core/operations';
-import type { Update } from '../core/types';
+import type { Update } from '../core/types/stream';
 
 interface Waiting {
   resolve(output: unknown): void;

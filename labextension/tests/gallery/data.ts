@@ -1,4 +1,5 @@
-import type { JobCard, JobsUpdate, JobUpdate, LogUpdate, Series } from '../../src/core/types';
+import type { LogUpdate } from '../../src/core/types/stream';
+import type { JobCard, JobsUpdate, JobUpdate, Series } from '../../src/core/types/training';
 
 export const NOW = Date.now() / 1000;
 

@@ -1,4 +1,4 @@
-import type { Failure, JobUpdate } from '../../src/core/types';
+import type { Failure, JobUpdate } from '../../src/core/types/training';
 import { JOB_UPDATE, JOBS, LOG_LINES, NOW } from './data';
 
 export const FAILURE: Failure = {

@@ -1,4 +1,5 @@
-import type { Comparison, EndpointCard } from '../../src/core/types';
+import type { EndpointCard } from '../../src/core/types/endpoints';
+import type { Comparison } from '../../src/core/types/experiments';
 import { curve, NOW, wobble } from './data';
 
 export const ENDPOINTS: EndpointCard[] = [

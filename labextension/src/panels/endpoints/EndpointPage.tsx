@@ -4,7 +4,7 @@ import { clockTime, count, dateTime, milliseconds, relativeTime } from '../../co
 import { useAction, useNow, useViewState, useWatch } from '../../core/hooks';
 import { DELETED, endpointLook } from '../../core/status';
 import type { Watches } from '../../core/operations';
-import type { EndpointCard, EndpointUpdate } from '../../core/types';
+import type { EndpointCard, EndpointUpdate } from '../../core/types/endpoints';
 import {
   Announcer,
   ConfirmButton,
@@ -14,6 +14,7 @@ import {
   LineChart,
   LogView,
   Notice,
+  PageHeader,
   Skeleton,
   StatusBadge,
   Tabs,
@@ -145,20 +146,19 @@ function EndpointHeader({
   card: EndpointCard;
   embedded: boolean;
 }): JSX.Element {
-  const { client, open } = usePanel();
+  const { client } = usePanel();
   const now = useNow(true, 10_000);
   const name = card.EndpointName;
   const remove = useAction(async () => {
     await client.call('DeleteEndpoint', { EndpointName: name });
   });
   return (
-    <header className="jp-ml-page-header">
-      <div className="jp-ml-page-title">
-        <h1>{name}</h1>
-        <StatusBadge look={endpointLook(card.EndpointStatus)} />
-        <CopyButton text={name} />
-        <span className="jp-ml-spring" />
-        {card.EndpointStatus !== 'Deleting' && (
+    <PageHeader
+      name={name}
+      look={endpointLook(card.EndpointStatus)}
+      page={embedded ? { panel: 'Endpoint', name } : undefined}
+      action={
+        card.EndpointStatus !== 'Deleting' && (
           <ConfirmButton
             icon="trash"
             label="Delete"
@@ -166,32 +166,24 @@ function EndpointHeader({
             busy={remove.busy}
             onConfirm={remove.run}
           />
-        )}
-      </div>
-      <p className="jp-ml-page-facts">
-        {card.ModelName && <span>{card.ModelName}</span>}
-        <span title={dateTime(card.CreationTime)}>{relativeTime(card.CreationTime, now)}</span>
-        {card.Url && (
-          <span className="jp-ml-url">
-            <code>{card.Url}</code>
-            <CopyButton text={card.Url} />
-          </span>
-        )}
-        {embedded && (
-          <span>
-            <button
-              type="button"
-              className="jp-ml-link"
-              onClick={() => open({ panel: 'Endpoint', name })}
-            >
-              open page
-            </button>
-          </span>
-        )}
-      </p>
+        )
+      }
+      facts={
+        <>
+          {card.ModelName && <span>{card.ModelName}</span>}
+          <span title={dateTime(card.CreationTime)}>{relativeTime(card.CreationTime, now)}</span>
+          {card.Url && (
+            <span className="jp-ml-url">
+              <code>{card.Url}</code>
+              <CopyButton text={card.Url} />
+            </span>
+          )}
+        </>
+      }
+    >
       {remove.error && <ErrorNotice error={remove.error} title="The endpoint was not deleted." />}
       <EndpointTiles card={card} />
-    </header>
+    </PageHeader>
   );
 }
 

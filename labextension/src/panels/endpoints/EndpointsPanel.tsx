@@ -4,7 +4,7 @@ import { usePanel } from '../../core/context';
 import { count, milliseconds, relativeTime } from '../../core/format';
 import { useNow, useWatch } from '../../core/hooks';
 import { endpointLook } from '../../core/status';
-import type { EndpointCard, EndpointsUpdate } from '../../core/types';
+import type { EndpointCard, EndpointsUpdate } from '../../core/types/endpoints';
 import {
   Announcer,
   ConfirmButton,

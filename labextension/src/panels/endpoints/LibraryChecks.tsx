@@ -1,4 +1,4 @@
-import type { Compilation, LibraryCheck, SelfTest } from '../../core/types';
+import type { Compilation, LibraryCheck, SelfTest } from '../../core/types/endpoints';
 import { milliseconds } from '../../core/format';
 import { Section, StatusIcon } from '../../ui';
 

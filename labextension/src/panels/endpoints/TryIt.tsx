@@ -2,7 +2,7 @@ import { useId, useMemo, useState, type KeyboardEvent } from 'react';
 import { ServiceError, toServiceError } from '../../core/client';
 import { usePanel } from '../../core/context';
 import { bytes, milliseconds } from '../../core/format';
-import type { EndpointCard, RequestSchema } from '../../core/types';
+import type { EndpointCard, RequestSchema } from '../../core/types/endpoints';
 import { Button, CopyButton, ErrorNotice, Icon, Segments } from '../../ui';
 import { curlCommand, pretty, sampleForm, type SampleForm } from './model';
 

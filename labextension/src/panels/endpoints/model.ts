@@ -8,7 +8,7 @@ import type {
   LibraryCheck,
   RequestSchema,
   SelfTest
-} from '../../core/types';
+} from '../../core/types/endpoints';
 
 export interface EndpointsState {
   endpoints: EndpointCard[];

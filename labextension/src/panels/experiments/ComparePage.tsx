@@ -3,7 +3,7 @@ import { toServiceError, type ServiceError } from '../../core/client';
 import { usePanel } from '../../core/context';
 import { useViewState } from '../../core/hooks';
 import { readMetrics } from '../../core/runMetrics';
-import type { Comparison } from '../../core/types';
+import type { Comparison } from '../../core/types/experiments';
 import { Button, ErrorNotice, LineChart, Section, Skeleton, type Finer } from '../../ui';
 import { ComparisonTable } from './ComparisonTable';
 import { SourceDiff } from './SourceDiff';

@@ -1,7 +1,7 @@
 import { Fragment } from 'react';
 import { usePanel } from '../../core/context';
 import { delta, metric } from '../../core/format';
-import type { ComparedRow, Comparison } from '../../core/types';
+import type { ComparedRow, Comparison } from '../../core/types/experiments';
 import { metricCells, shortHash, visibleRows } from './model';
 
 interface ComparisonTableProps {

@@ -1,4 +1,4 @@
-import type { Comparison } from '../../core/types';
+import type { Comparison } from '../../core/types/experiments';
 import { CopyButton, Section } from '../../ui';
 import { parseUnified, type DiffLine } from './model';
 

@@ -1,4 +1,4 @@
-import type { ComparedMetric, ComparedRow, Comparison } from '../../core/types';
+import type { ComparedMetric, ComparedRow, Comparison } from '../../core/types/experiments';
 import type { Curve } from '../../ui';
 import { ascending } from '../../ui/chartScale';
 

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { memory } from '../../core/format';
-import type { Failure, Frame } from '../../core/types';
+import type { Failure, Frame } from '../../core/types/training';
 import { Button, CopyButton, Icon, Meter } from '../../ui';
 import { LogLine } from '../../ui/LogLine';
 

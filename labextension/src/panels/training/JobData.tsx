@@ -1,5 +1,5 @@
 import { bytes } from '../../core/format';
-import type { Artifact, InputRecord, TrainingJobDescription } from '../../core/types';
+import type { Artifact, InputRecord, TrainingJobDescription } from '../../core/types/training';
 import { CopyButton, Facts, Section } from '../../ui';
 
 interface JobDataProps {

@@ -4,7 +4,7 @@ import { delta, duration, elapsed, memory, metric } from '../../core/format';
 import { useNow, useViewState } from '../../core/hooks';
 import { readMetrics } from '../../core/runMetrics';
 import { isLive, runSeconds } from '../../core/status';
-import type { JobCard } from '../../core/types';
+import type { JobCard } from '../../core/types/training';
 import { Facts, LineChart, Meter, Section, Segments, Tile, type Finer } from '../../ui';
 import { LogTail } from './JobLog';
 import {

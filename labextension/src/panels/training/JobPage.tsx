@@ -3,18 +3,17 @@ import { usePanel } from '../../core/context';
 import { useAction, useNow, useViewState, useWatch } from '../../core/hooks';
 import { dateTime, duration, elapsed, relativeTime } from '../../core/format';
 import { DELETED, isLive, jobLook, runSeconds } from '../../core/status';
-import type { JobCard, JobUpdate } from '../../core/types';
+import type { JobCard, JobUpdate } from '../../core/types/training';
 import {
   Announcer,
   ConfirmButton,
   ConnectionLine,
-  CopyButton,
   ErrorNotice,
   Notice,
+  PageHeader,
   ProgressBar,
   progressText,
   Skeleton,
-  StatusBadge,
   Tabs,
   type Tab
 } from '../../ui';
@@ -160,58 +159,50 @@ function JobHeader({
   const seconds = runSeconds(card, now);
   const baseline = card.Objective?.Baseline;
   return (
-    <header className="jp-ml-page-header">
-      <div className="jp-ml-page-title">
-        <h1>{name}</h1>
-        <StatusBadge look={gone ? DELETED : jobLook(card)} />
-        <CopyButton text={name} />
-        <span className="jp-ml-spring" />
-        {!gone && card.TrainingJobStatus === 'InProgress' && (
+    <PageHeader
+      name={name}
+      look={gone ? DELETED : jobLook(card)}
+      page={embedded ? { panel: 'TrainingJob', name } : undefined}
+      action={
+        !gone &&
+        card.TrainingJobStatus === 'InProgress' && (
           <ConfirmButton
             label="Stop"
             confirm="Confirm stop"
             busy={stop.busy}
             onConfirm={stop.run}
           />
-        )}
-      </div>
-      <p className="jp-ml-page-facts">
-        <span>{originText(card)}</span>
-        <span title={dateTime(card.CreationTime)}>
-          {relativeTime(card.CreationTime, Math.max(now, card.CreationTime))}
-        </span>
-        {seconds !== undefined && (
-          <span>
-            {isLive(card.TrainingJobStatus)
-              ? `running for ${elapsed(seconds)}`
-              : `took ${duration(seconds)}`}
+        )
+      }
+      facts={
+        <>
+          <span>{originText(card)}</span>
+          <span title={dateTime(card.CreationTime)}>
+            {relativeTime(card.CreationTime, Math.max(now, card.CreationTime))}
           </span>
-        )}
-        {card.Attempt > 1 && <span>attempt {card.Attempt}</span>}
-        {baseline && (
-          <span>
-            <button
-              type="button"
-              className="jp-ml-link"
-              onClick={() => open({ panel: 'Compare', names: [baseline, name] })}
-            >
-              compare with {baseline}
-            </button>
-          </span>
-        )}
-        {embedded && (
-          <span>
-            <button
-              type="button"
-              className="jp-ml-link"
-              onClick={() => open({ panel: 'TrainingJob', name })}
-            >
-              open page
-            </button>
-          </span>
-        )}
-      </p>
+          {seconds !== undefined && (
+            <span>
+              {isLive(card.TrainingJobStatus)
+                ? `running for ${elapsed(seconds)}`
+                : `took ${duration(seconds)}`}
+            </span>
+          )}
+          {card.Attempt > 1 && <span>attempt {card.Attempt}</span>}
+          {baseline && (
+            <span>
+              <button
+                type="button"
+                className="jp-ml-link"
+                onClick={() => open({ panel: 'Compare', names: [baseline, name] })}
+              >
+                compare with {baseline}
+              </button>
+            </span>
+          )}
+        </>
+      }
+    >
       {stop.error && <ErrorNotice error={stop.error} title="The job was not stopped." />}
-    </header>
+    </PageHeader>
   );
 }

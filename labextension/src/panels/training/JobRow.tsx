@@ -1,6 +1,6 @@
 import { delta, duration, elapsed, metric, relativeTime, dateTime } from '../../core/format';
 import { jobLook, runSeconds } from '../../core/status';
-import type { JobCard } from '../../core/types';
+import type { JobCard } from '../../core/types/training';
 import { ConfirmButton, ProgressBar, progressText, Sparkline, StatusIcon } from '../../ui';
 import { groupOf, originText } from './model';
 

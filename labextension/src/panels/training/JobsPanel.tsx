@@ -2,7 +2,7 @@ import { useMemo, useRef, useState } from 'react';
 import { toServiceError, type ServiceError } from '../../core/client';
 import { usePanel } from '../../core/context';
 import { useNow, useViewState, useWatch } from '../../core/hooks';
-import type { JobsUpdate } from '../../core/types';
+import type { JobsUpdate } from '../../core/types/training';
 import {
   Announcer,
   Button,

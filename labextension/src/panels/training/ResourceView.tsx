@@ -1,5 +1,5 @@
 import { duration, elapsed, memory, words } from '../../core/format';
-import type { Resources } from '../../core/types';
+import type { Resources } from '../../core/types/training';
 import { EmptyState, LineChart, Section, Tile } from '../../ui';
 
 const percentOf = (value: number): string => `${Math.round(value)} %`;

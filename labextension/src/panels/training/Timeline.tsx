@@ -1,6 +1,6 @@
 import { clockTime, duration, elapsed, words } from '../../core/format';
 import { isLive, jobStatusLook } from '../../core/status';
-import type { JobCard, Transition } from '../../core/types';
+import type { JobCard, Transition } from '../../core/types/training';
 import { StatusIcon } from '../../ui';
 
 interface TimelineProps {

@@ -13,7 +13,7 @@ import type {
   Series,
   TrainingJobDescription,
   WireSeries
-} from '../../core/types';
+} from '../../core/types/training';
 import type { Curve } from '../../ui';
 import { ascending, decimated, taken } from '../../ui/chartScale';
 

@@ -1,16 +1,8 @@
-/** The shapes of the operations that the panels read, as the service model spells them. Times are epoch seconds. */
+/** Training jobs as the operations tell of them, as the service model spells it. Times are epoch seconds. */
+
+import type { Update } from './stream';
 
 export type JobStatus = 'InProgress' | 'Completed' | 'Failed' | 'Stopping' | 'Stopped';
-
-export type EndpointStatus =
-  | 'Creating'
-  | 'InService'
-  | 'Updating'
-  | 'SystemUpdating'
-  | 'RollingBack'
-  | 'Deleting'
-  | 'Failed'
-  | 'OutOfService';
 
 export interface Objective {
   Name: string;
@@ -60,11 +52,6 @@ export interface JobCounts {
   Stopped: number;
 }
 
-export interface Update {
-  Cursor: string;
-  Reset: boolean;
-}
-
 export interface JobsUpdate extends Update {
   Jobs: JobCard[];
   Removed: string[];
@@ -87,7 +74,6 @@ export interface Channel {
   };
 }
 
-/** The members of DescribeTrainingJob that a page shows. */
 export interface TrainingJobDescription {
   TrainingJobName: string;
   TrainingJobArn: string;
@@ -113,7 +99,6 @@ export interface Series {
   Values: number[];
 }
 
-/** A series on the wire, where NaN travels as null. */
 export interface WireSeries extends Omit<Series, 'Values'> {
   Values: (number | null)[];
 }
@@ -180,121 +165,4 @@ export interface JobUpdate extends Update {
   Failure?: Failure;
   Inputs?: InputRecord[];
   Artifacts?: Artifact[];
-}
-
-export interface LogUpdate extends Update {
-  Ended: boolean;
-  FirstLine: number;
-  Text: string;
-  DroppedBytes: number;
-}
-
-export interface EndpointCard {
-  EndpointName: string;
-  EndpointArn: string;
-  EndpointStatus: EndpointStatus;
-  CreationTime: number;
-  LastModifiedTime: number;
-  StatusMessage?: string;
-  FailureReason?: string;
-  Url?: string;
-  /** Where the token of the direct address is kept, readable by its owner alone. */
-  TokenFile?: string;
-  ModelName?: string;
-  Workers: { Desired: number; Current: number };
-  Requests: number;
-  Errors4xx: number;
-  Errors5xx: number;
-  RequestsPerMinute: number;
-  LatencyP50Ms?: number;
-  LatencyP99Ms?: number;
-  Sparkline: number[];
-}
-
-export interface EndpointsUpdate extends Update {
-  Endpoints: EndpointCard[];
-  Removed: string[];
-}
-
-export interface RequestSchema {
-  /** Missing when the model was fitted on data without column names. */
-  Columns?: { Name: string }[];
-  ContentType: string;
-  SampleRequest: string;
-}
-
-export interface Interval {
-  Time: number;
-  Requests: number;
-  Errors: number;
-  P50Ms?: number;
-  P99Ms?: number;
-}
-
-export interface LibraryCheck {
-  Library: string;
-  Trained?: string;
-  Serving?: string;
-  Ok: boolean;
-}
-
-export interface SelfTest {
-  /** Missing where nothing was known to send. */
-  Passed?: boolean;
-  Milliseconds: number;
-  Message?: string;
-}
-
-/** What came of compiling the model when it was deployed. */
-export interface Compilation {
-  Status: 'Compiling' | 'Compiled' | 'Native';
-  Message: string;
-  Engine?: string;
-  Speedup?: number;
-  RowsChecked?: number;
-}
-
-/** The members of DescribeEndpoint that a page shows. */
-export interface EndpointDescription {
-  EndpointName: string;
-  EndpointArn: string;
-  EndpointConfigName?: string;
-  ProductionVariants?: {
-    VariantName: string;
-    CurrentWeight?: number;
-    CurrentInstanceCount?: number;
-  }[];
-}
-
-export interface EndpointUpdate extends Update {
-  Card?: EndpointCard;
-  Endpoint?: EndpointDescription;
-  Schema?: RequestSchema;
-  Intervals?: Interval[];
-  Checks?: LibraryCheck[];
-  SelfTest?: SelfTest;
-  Compilation?: Compilation;
-}
-
-export interface ComparedRow {
-  Name: string;
-  Values: (string | null)[];
-  Differs: boolean;
-}
-
-export interface ComparedMetric {
-  Name: string;
-  Values: (number | null)[];
-  Deltas: (number | null)[];
-  BestIndex?: number | null;
-}
-
-export interface Comparison {
-  Runs: { Name: string; Kind: string; Status: string; CreationTime?: number }[];
-  Parameters: ComparedRow[];
-  Metrics: ComparedMetric[];
-  Inputs: ComparedRow[];
-  Environment: ComparedRow[];
-  Source: { From: string; To: string; Unified: string }[];
-  Series: { Name: string; Curves: { Run: string; Steps: number[]; Values: number[] }[] }[];
 }
