@@ -6,6 +6,7 @@ It needs the standard library alone. Errors are rebuilt as the classes that the 
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,10 @@ INVOKE_HEADERS = {
     "InferenceId": "X-Amzn-SageMaker-Inference-Id",
     "InvokedProductionVariant": "X-Amzn-Invoked-Production-Variant",
 }
+
+
+class CertificateError(ValidationException):
+    """A server shows a certificate that nobody trusted here has signed."""
 
 
 class HttpClient:
@@ -147,6 +152,12 @@ class HttpClient:
                 raise _error(refusal.code, refusal.read(), self.url) from None
         except (URLError, OSError) as failure:
             reason = getattr(failure, "reason", failure)
+            if isinstance(reason, ssl.SSLCertVerificationError):
+                msg = (
+                    f"The certificate of {self.url} cannot be trusted ({reason.verify_message}). "
+                    "If it is one of your own, name its file as SSL_CERT_FILE."
+                )
+                raise CertificateError(msg) from failure
             msg = f"The server {self.url} does not answer ({reason}). Is it running?"
             raise ServiceUnavailable(msg) from failure
 

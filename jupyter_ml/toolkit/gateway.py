@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +55,15 @@ class Gateway:
             **{f"AWS_ENDPOINT_URL_{name}": self.url for name in _NAMED},
             "AWS_ENDPOINT_URL_S3": self.address_of("s3"),
             SDK_CONFIG: str(SDK_DEFAULTS),
+            **self._certificate(),
         }
+
+    def _certificate(self) -> dict[str, str]:
+        # Other programs take what is trusted from SSL_CERT_FILE; botocore does not.
+        trusted = os.environ.get("SSL_CERT_FILE")
+        if trusted is None or "AWS_CA_BUNDLE" in os.environ or self.url.startswith("http:"):
+            return {}
+        return {"AWS_CA_BUNDLE": trusted}
 
 
 # What would send requests elsewhere, or sign them with something that the gateway does not know.

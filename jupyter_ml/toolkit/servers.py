@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_ml.client_http import HttpClient
+from jupyter_ml.client_http import CertificateError, HttpClient
 from jupyter_ml.contract.errors import ServiceError
 
 _TIMEOUT_S = 5.0
@@ -41,18 +41,30 @@ class Server:
 
 
 def running_servers() -> list[Server]:
-    """Return the servers that answer and have the extension."""
+    """Return the servers that answer and have the extension.
+
+    Raises
+    ------
+    CertificateError
+        None does, and one shows a certificate that is not trusted.
+    """
     from jupyter_server.serverapp import list_running_servers  # noqa: PLC0415  (slow)
 
     found = []
+    untrusted: CertificateError | None = None
     for info in list_running_servers():
         # A server that a hub started takes the hub's token, which its terminals have.
         url, token = info["url"], info.get("token") or os.environ.get("JUPYTERHUB_API_TOKEN", "")
         try:
             answer = _get(url, token, "api")
+        except CertificateError as error:
+            untrusted = error
+            continue
         except ServiceError:
             continue  # gone, of another kind, or without the extension
         found.append(Server(url, answer["Workspace"], token))
+    if untrusted is not None and not found:
+        raise untrusted
     return found
 
 

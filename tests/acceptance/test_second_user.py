@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from desk import Desk
 from jupyter_process import start
@@ -178,6 +180,16 @@ def sockets(home: Path, pids: set[int]) -> list[str]:
     return sorted({*named, *on_disk})
 
 
+def listening(pids: set[int]) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Return the addresses that our processes listen on."""
+    return [
+        ipaddress.ip_address(connection.laddr.ip)
+        for pid in pids & set(psutil.pids())
+        for connection in psutil.Process(pid).net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+
+
 def secrets(home: Path) -> set[str]:
     """Return every token and key that the workspace holds."""
     root = home / "workspace"
@@ -246,9 +258,12 @@ def test_a_second_user_gets_nothing(home: Path, desk: Desk) -> None:
             urls=urls,
         )
         held = secrets(home)
+        addresses = listening(pids)
     finally:
         server.stop()
 
+    assert len(addresses) >= 2, "the server and the endpoint, at least"
+    assert [each for each in addresses if not each.is_loopback] == []
     assert len(pids) >= 5, "a shim and its member twice, and the server, at least"
     assert len(known) > 20
     assert len(held) >= 5

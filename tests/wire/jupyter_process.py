@@ -102,6 +102,21 @@ def start(home: Path, *options: str, extension: bool = True, **more: str) -> Jup
     return JupyterProcess(process, home, found["url"])
 
 
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate of localhost that nobody else has signed; return its file, its key's."""
+    files = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-out", str(files[0]), "-keyout", str(files[1])),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return files
+
+
 def variables(server: JupyterProcess) -> dict[str, str]:
     """Return an environment in which a shell has done what `jupyter ml env` says."""
     said = _output([sys.executable, "-m", "jupyter_ml.cli", "env"], server)

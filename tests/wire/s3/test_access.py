@@ -18,7 +18,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from jupyter_process import TOKEN, JupyterProcess, environment, start
+from jupyter_process import TOKEN, JupyterProcess, certificate, environment, start
 
 from jupyter_ml.aws.keys import KeyPair
 from jupyter_ml.aws.s3.errors import S3Error
@@ -186,22 +186,11 @@ def test_the_variables_of_jupyter_ml_env_are_all_that_boto3_needs(jupyter: Jupyt
 
 @pytest.mark.slow
 def test_over_tls_checksums_come_behind_the_body(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    server = start(
-        tmp_path / "home", f"--ServerApp.certfile={certificate}", f"--ServerApp.keyfile={key}"
-    )
+    pem, key = certificate(tmp_path)
+    server = start(tmp_path / "home", f"--ServerApp.certfile={pem}", f"--ServerApp.keyfile={key}")
     try:
         url = server.url.replace("http://", "https://")
-        context = ssl.create_default_context(cafile=str(certificate))
+        context = ssl.create_default_context(cafile=str(pem))
         request = Request(
             f"{url}jupyter-ml/credentials", headers={"Authorization": f"token {TOKEN}"}
         )
@@ -210,7 +199,7 @@ def test_over_tls_checksums_come_behind_the_body(tmp_path: Path) -> None:
         session = boto3.Session(
             pair["AccessKeyId"], pair["SecretAccessKey"], region_name="us-east-1"
         )
-        s3 = session.client("s3", endpoint_url=f"{url}jupyter-ml/aws/s3", verify=str(certificate))
+        s3 = session.client("s3", endpoint_url=f"{url}jupyter-ml/aws/s3", verify=str(pem))
         sent = []
         s3.meta.events.register(
             "before-send.s3.*", lambda request, **_: sent.append(request.headers)
