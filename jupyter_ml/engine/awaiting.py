@@ -16,7 +16,7 @@ import os
 import time
 
 AWAITED = "awaited"
-_SHORTEST_POLL_S = 0.002
+_SHORTEST_POLL_S = 0.0005
 _LONGEST_POLL_S = 0.02
 # Looking costs microseconds, and who has waited long does not miss a hundredth of that.
 _PART_OF_WAIT = 0.01

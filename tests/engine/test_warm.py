@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from jupyter_ml.engine import identity
 from jupyter_ml.engine.machine import Gpu, Machine
 from jupyter_ml.engine.warm import folder as folders
+from jupyter_ml.engine.warm import pages
 from jupyter_ml.engine.warm.zygotes import Zygotes
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import eventually
@@ -226,6 +228,22 @@ def test_a_zygote_leaves_with_its_workspace(warm):
         path.unlink()
     folder.rmdir()
     eventually(lambda: identity.start_time(pid) is None, 30)
+
+
+def can_join_pages():
+    release = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
+    return release >= (6, 1) and pages.is_wanted()
+
+
+@pytest.mark.skipif(not can_join_pages(), reason="the kernel joins no pages here")
+def test_what_a_zygote_has_allocated_is_in_large_pages(warm, tmp_path):
+    site = packages(tmp_path, large="held = [object() for _ in range(1_000_000)]")
+    limits = {"env": {"PYTHONPATH": str(site)}, "preload": ("large",)}
+    code = "import json, large; print(json.dumps([len(large.held), type(large.held[0]).__name__]))"
+    assert warm.told(code, **limits) == [1_000_000, "object"]
+    pid = warm.zygote_pid(warm.warm_up(warm.work(code, **limits)))
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    assert int(re.search(r"AnonHugePages: +(\d+) kB", rollup)[1]) >= 8192
 
 
 def test_other_surroundings_have_another_zygote(warm, monkeypatch):

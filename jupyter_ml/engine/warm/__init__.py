@@ -7,5 +7,6 @@ a job that it could not fork is started from nothing, as if there had never been
     zygote         the program: imports what earlier jobs imported, then forks supervisors
     forked         what a forked process does to be like one that was started from nothing
     pools          threads of numerical libraries: none in a zygote, as many as wanted in a job
+    pages          memory that is quick to fork
     folder         the zygotes of a workspace: found, asked, started, ended
 """

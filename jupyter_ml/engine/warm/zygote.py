@@ -30,7 +30,7 @@ if __name__ == "__main__":
 
 from jupyter_ml.engine import awaiting, durable, identity, machine, shim, supervisor, tree
 from jupyter_ml.engine.warm import folder as folders
-from jupyter_ml.engine.warm import forked, imports, pools, standby
+from jupyter_ml.engine.warm import forked, imports, pages, pools, standby
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,6 +154,7 @@ class Zygote:
         forked.become_origin(changed, own)
         gc.collect()
         gc.freeze()
+        pages.join()
 
     def _begin_without(self, package: str) -> NoReturn:
         """Begin anew without a package that starts threads when it is imported."""
