@@ -114,6 +114,10 @@ class LocalClient:
         response = ctx.call(operation, request)
         if ctx.wishes:
             self.attend()
+        elif ctx.wrote and self.settings.replica:
+            from jupyter_ml.composition import have_copied  # noqa: PLC0415
+
+            self._see_to(have_copied)
         return response
 
     def restore(self, backup: Path, *, keep_files: bool = False, force: bool = False) -> Restored:
@@ -131,8 +135,11 @@ class LocalClient:
         """Make wishes work now; return whether that went through, or is left to a later pass."""
         from jupyter_ml.composition import attend  # noqa: PLC0415
 
+        return self._see_to(attend)
+
+    def _see_to(self, what: Callable[[Runtime], None]) -> bool:
         try:
-            attend(self.runtime)
+            what(self.runtime)
         except OSError:
             # The wish is in the store; a full disk or process table must not hide that.
             log.warning("work could not be started now; it will be tried again", exc_info=True)

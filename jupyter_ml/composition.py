@@ -13,7 +13,7 @@ from jupyter_ml.engine.local import LocalEngine
 from jupyter_ml.engine.warm.zygotes import Zygotes
 from jupyter_ml.services import registry
 from jupyter_ml.tick import tick
-from jupyter_ml.timekeeper import ensure_timekeeper
+from jupyter_ml.timekeeper import ensure_timekeeper, refresh_replica
 
 if TYPE_CHECKING:
     from jupyter_ml.core.settings import Settings
@@ -42,8 +42,15 @@ def compose(settings: Settings) -> Runtime:
 def attend(runtime: Runtime, linger_s: float = 0) -> None:
     """Make wishes work now, and have what is due later attended to; see `tick`."""
     tick(runtime, linger_s=linger_s)
-    ensure_timekeeper(runtime, background_command(runtime.workspace.settings, "timekeeper"))
+    have_copied(runtime)
     note_head(runtime)
+
+
+def have_copied(runtime: Runtime) -> None:
+    """Have what was written attended to that needs no pass of `tick`: its copy in the replica."""
+    ensure_timekeeper(runtime, background_command(runtime.workspace.settings, "timekeeper"))
+    if not runtime.workspace.settings.timekeeper:
+        refresh_replica(runtime)
 
 
 def background_command(settings: Settings, what: str) -> list[str]:

@@ -1,8 +1,8 @@
 """The timekeeper: a process that sees to it that what is due later is done.
 
-One runs while a timer is due in the future or work is under way that might be lost. It holds
-no state and is elected by a lock; any surface starts it, and it leaves when nothing is left
-to wait for.
+One runs while a timer is due in the future, work is under way that might be lost, or the replica
+of the store is behind. It holds no state and is elected by a lock; any surface starts it, and it
+leaves when nothing is left to wait for.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from jupyter_ml.core.backup.replica import ReplicaError
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.detach import detach
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.store.failures import StoreUnavailable
 from jupyter_ml.core.timers import Timers
+from jupyter_ml.engine.durable import read_json, write_json
 from jupyter_ml.engine.environment import MARKER
+from jupyter_ml.engine.identity import identify, is_alive, pid_of
 from jupyter_ml.tick import PRINCIPAL, tick
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jupyter_ml.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -29,20 +34,27 @@ log = logging.getLogger(__name__)
 WATCH_S = 10.0
 # The wall clock can jump, so it is compared this often instead of slept through.
 LONGEST_SLEEP_S = 5.0
+_COPYING_S = 1.0
+_STARTED = "timekeeper-started"
 # A database that is away longer may never come back; any surface starts another timekeeper.
 PATIENCE_S = 3600.0
 
 
 class Outlook(NamedTuple):
-    """What a workspace waits for: when its next timer is due, in epoch seconds, and work here."""
+    """What a workspace waits for.
+
+    That is when its next timer is due and when its store is to be copied next, both in epoch
+    seconds, and work here.
+    """
 
     timer_at: float | None
     has_work: bool
+    copy_at: float | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to wait for."""
-        return self.timer_at is None and not self.has_work
+        return self.timer_at is None and self.copy_at is None and not self.has_work
 
 
 def outlook(runtime: Runtime) -> Outlook:
@@ -50,7 +62,19 @@ def outlook(runtime: Runtime) -> Outlook:
     with Context(runtime, PRINCIPAL).reading() as ctx:
         live = ctx.live_attempts()
         here = any(attempt.host == ctx.settings.machine for attempt in live)
-        return Outlook(Timers(ctx.connection).next_due_at(), here)
+        timer_at = Timers(ctx.connection).next_due_at()
+    replica = runtime.workspace.replica
+    return Outlook(timer_at, here, None if replica is None else replica.due_at())
+
+
+def refresh_replica(runtime: Runtime) -> bool:
+    """Copy the store if that is due; return whether it was. What prevents it is only logged."""
+    replica = runtime.workspace.replica
+    try:
+        return replica is not None and replica.refresh(runtime.workspace.lock("replica"))
+    except ReplicaError as error:
+        log.warning("%s", error)
+        return False
 
 
 def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> None:
@@ -63,11 +87,12 @@ def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> None:
     watch_s
         How often work under way is looked after, in seconds.
     """
-    is_empty = False
+    is_empty, lock = False, runtime.workspace.lock("timekeeper")
     while not is_empty:
-        with try_lock(runtime.workspace.lock("timekeeper")) as elected:
+        with try_lock(lock) as elected:
             if not elected:
                 return
+            lock.write_text(str(os.getpid()))
             _keep(runtime, watch_s)
         # Whoever left something for later in the last moment found a timekeeper there.
         is_empty = outlook(runtime).is_empty
@@ -80,6 +105,8 @@ def _keep(runtime: Runtime, watch_s: float) -> None:
             found = outlook(runtime)
             if found.is_empty:
                 return
+            if found.copy_at is not None and refresh_replica(runtime):
+                continue
             # Asked anew after each pause: an earlier timer may have been set, or the clock.
             if (left := _left_s(runtime, found, looked + watch_s)) > 0:
                 time.sleep(min(left, LONGEST_SLEEP_S, watch_s))
@@ -97,6 +124,9 @@ def _left_s(runtime: Runtime, found: Outlook, watch_at: float) -> float:
     left = [] if found.timer_at is None else [found.timer_at - runtime.clock()]
     if found.has_work:
         left.append(watch_at - time.monotonic())
+    if found.copy_at is not None:
+        # One that is due and was not made is being made by another process.
+        left.append(max(found.copy_at - time.time(), _COPYING_S))
     return min(left)
 
 
@@ -112,9 +142,17 @@ def ensure_timekeeper(runtime: Runtime, command: list[str]) -> None:
     """
     if not runtime.workspace.settings.timekeeper or outlook(runtime).is_empty:
         return
-    with try_lock(runtime.workspace.lock("timekeeper")) as free:
-        if not free:
+    lock = runtime.workspace.lock("timekeeper")
+    with try_lock(lock) as free:
+        if not free or _is_coming(lock):
             return
     # Without the marker of a job that may have started it, which would take it along at its end.
     env = {name: value for name, value in os.environ.items() if name != MARKER}
-    detach(command, runtime.workspace.root / "background.log", env)
+    pid = detach(command, runtime.workspace.root / "background.log", env)
+    write_json(lock.with_name(_STARTED), {"identity": identify(pid)}, sync=False)
+
+
+def _is_coming(lock: Path) -> bool:
+    """Return whether one was started that lives and has not been elected yet."""
+    who = (read_json(lock.with_name(_STARTED)) or {}).get("identity")
+    return who is not None and is_alive(who) and lock.read_text() != str(pid_of(who))

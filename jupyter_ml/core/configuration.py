@@ -60,6 +60,11 @@ class JupyterML(Configurable):
         allow_none=True,
         help="PostgreSQL database that holds the store, such as postgresql://user@host/name.",
     ).tag(config=True)
+    replica = Unicode(
+        None,
+        allow_none=True,
+        help="Folder, best on another disk, where a copy of the SQLite store is kept.",
+    ).tag(config=True)
     host = Unicode(
         None,
         allow_none=True,

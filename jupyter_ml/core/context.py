@@ -54,8 +54,7 @@ class Context:
         self.runtime = runtime
         self.principal = principal
         self._connection: sa.Connection | None = None
-        self._writes = False
-        self.wishes = False
+        self._writes = self.wishes = self.wrote = False
 
     @property
     def workspace(self) -> Workspace:
@@ -160,6 +159,7 @@ class Context:
                 yield
             finally:
                 self._connection, self._writes = None, False
+        self.wrote = self.wrote or writes
 
     @contextmanager
     def writing(self) -> Iterator[Context]:

@@ -65,6 +65,9 @@ class Settings:
         Address of the PostgreSQL database that holds the store, such as
         ``postgresql://user@host/name``; by default it is a SQLite file in the workspace. A password
         in it is taken out.
+    replica
+        Folder, best on another disk, where a copy of the SQLite store is kept; a store that is gone
+        comes back from it.
     host
         What this machine is called among those that share the database; its name by default.
     log_format
@@ -89,6 +92,7 @@ class Settings:
     external_buckets: str | None = None
     user: str = field(default_factory=getpass.getuser)
     database: str | None = None
+    replica: str | None = None
     host: str = field(default_factory=lambda: os.uname().nodename)
     log_format: str = TEXT
     database_password: str | None = field(default=None, repr=False, compare=False)
@@ -100,6 +104,7 @@ class Settings:
             object.__setattr__(self, "database", address)
             if password is not None:
                 object.__setattr__(self, "database_password", password)
+        object.__setattr__(self, "replica", self._checked_replica())
         declared(self.external_buckets)
         if self.log_format not in FORMATS:
             msg = f"JUPYTER_ML_LOG_FORMAT={self.log_format!r} is not {' or '.join(FORMATS)}."
@@ -120,6 +125,24 @@ class Settings:
         if (self.access_key_id is None) != (self.secret_access_key is None):
             msg = "Set both JUPYTER_ML_ACCESS_KEY_ID and JUPYTER_ML_SECRET_ACCESS_KEY, or neither."
             raise ValidationException(msg)
+
+    def _checked_replica(self) -> str | None:
+        if not (named := self.replica):
+            return None
+        folder = Path(named).expanduser()
+        if self.database:
+            msg = (
+                f"JUPYTER_ML_REPLICA={named!r} is for a store in SQLite; that in PostgreSQL is "
+                "replicated by PostgreSQL itself (streaming replication). Unset one of the two."
+            )
+            raise ValidationException(msg)
+        if not folder.is_absolute() or folder.is_relative_to(self.workspace):
+            msg = (
+                f"JUPYTER_ML_REPLICA={named!r} is not an absolute path outside of the workspace "
+                f"{self.workspace}, best on another disk."
+            )
+            raise ValidationException(msg)
+        return str(folder)
 
     @classmethod
     def from_environment(
@@ -207,6 +230,7 @@ _FROM_ENVIRONMENT: dict[str, type] = {
     "warm_memory_mb": int,
     "external_buckets": str,
     "database": str,
+    "replica": str,
     "host": str,
     "log_format": str,
 }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.artifacts import Artifacts
+from jupyter_ml.core.backup.replica import Replica, ReplicaError
 from jupyter_ml.core.settings import Settings
 from jupyter_ml.core.store.address import recall_password
-from jupyter_ml.core.store.failures import StoreError
+from jupyter_ml.core.store.failures import StoreError, StoreLostError
 from jupyter_ml.core.store.marker import (
     SQLITE_FILE,
     Marker,
@@ -27,10 +30,9 @@ from jupyter_ml.core.store.sqlite import SqliteDatabase
 from jupyter_ml.core.store.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jupyter_ml.core.store.store import Database
 
+log = logging.getLogger(__name__)
 # Made beforehand, as the folder itself may have been there before, open to others.
 _PRIVATE = ("buckets", "inject", "packs", "runs", "warm", "work")
 _OPEN: dict[Settings, Workspace] = {}
@@ -49,6 +51,7 @@ class Workspace:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.root = settings.workspace
+        self._not_recovered = ""
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Workspace:
@@ -125,7 +128,39 @@ class Workspace:
             self.settings.leave_password()
             keys = self.settings.keys
             database = PostgresqlDatabase(address, lambda: recall_password(keys, address))
-        return Store(database, known.id if known else None, lambda: what_is_left(self.root))
+        identity = None if known is None else known.id
+        self._not_recovered = ""
+        try:
+            return Store(database, identity, self._advice, self._recovered)
+        except StoreLostError as loss:
+            if not self._recovered():
+                raise StoreLostError(f"{loss} {self._not_recovered}".strip()) from None
+            return Store(database, identity, self._advice, self._recovered)
+
+    def _recovered(self) -> bool:
+        """Return whether the store is there, recovered from its replica where it was gone."""
+        known = read_marker(self.root)
+        if known is None or self.replica is None:
+            return False
+        # imports the log of events, for what hardly ever happens
+        from jupyter_ml.core.backup.recovery import recover  # noqa: PLC0415
+
+        try:
+            recover(self.replica, known, self.settings.user, self.lock("recover"))
+        except ReplicaError as error:
+            log.error("The store %s could not be recovered. %s", self.root / SQLITE_FILE, error)  # noqa: TRY400
+            self._not_recovered = f"{error} "
+            return False
+        return True
+
+    def _advice(self) -> str:
+        return f"{self._not_recovered}{what_is_left(self.root)}"
+
+    @cached_property
+    def replica(self) -> Replica | None:
+        """The copy of the store, where one is kept."""
+        folder = self.settings.replica
+        return Replica(Path(folder), self.root) if folder else None
 
     def _check_belonging(self, store: Store, known: Marker | None) -> None:
         """Let a folder and its store know each other; refuse the store of another folder."""

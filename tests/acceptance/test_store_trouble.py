@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,6 +16,7 @@ from jupyter_process import TOKEN, JupyterProcess, start
 
 from jupyter_ml.client_http import HttpClient
 from jupyter_ml.contract.errors import MLError
+from jupyter_ml.core.attempts import RUNNING
 from jupyter_ml.testing import eventually
 
 if TYPE_CHECKING:
@@ -146,3 +148,43 @@ def test_a_store_that_is_deleted_under_a_server_is_named_with_what_to_do(
         assert "jupyter ml restore BACKUP --keep-files" in message
     assert not (disk / "workspace" / "jupyter_ml.db").exists()
     assert s3.get_object(Bucket=BUCKET, Key="kept")["Body"].read() == b"as it was"
+
+
+@pytest.fixture
+def copied_server(disk: Path, tmp_path: Path) -> Iterator[JupyterProcess]:
+    """A server with its workspace on the small disk and a replica on another."""
+    (tmp_path / "replica").mkdir()
+    more = {"JUPYTER_ML_REPLICA": str(tmp_path / "replica")}
+    server = start(tmp_path, JUPYTER_ML_WORKSPACE=str(disk / "workspace"), **more)
+    yield server
+    server.stop()
+
+
+def test_a_server_whose_store_is_deleted_goes_on_from_its_replica(
+    copied_server: JupyterProcess, disk: Path, tmp_path: Path
+) -> None:
+    desk = Desk(HttpClient(copied_server.url, TOKEN), tmp_path)
+    assert desk.run("before", "print(1)")["TrainingJobStatus"] == "Completed"
+    until = tmp_path / "until"
+    desk.train("ticking", TICKING, Environment={"UNTIL": str(until)})
+    eventually(lambda: len(desk.steps("ticking", "tick")) > 5, timeout_s=90)
+
+    def running_is_copied() -> bool:
+        (copy,) = (tmp_path / "replica").glob("*/jupyter_ml.db")
+        uri = f"file:{copy}?immutable=1"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as found:
+            states = found.execute("SELECT state FROM attempts WHERE key = 'ticking'").fetchall()
+        return states == [(RUNNING,)]
+
+    eventually(running_is_copied, timeout_s=60)
+    for file in (disk / "workspace").glob("jupyter_ml.db*"):
+        file.unlink()
+    seen = len(desk.steps("ticking", "tick"))
+    assert desk.job("before")["TrainingJobStatus"] == "Completed"
+    eventually(lambda: len(desk.steps("ticking", "tick")) > seen, timeout_s=30)
+    until.touch()
+    assert desk.ended("ticking")["TrainingJobStatus"] == "Completed"
+    assert desk.run("after", "print(2)")["TrainingJobStatus"] == "Completed"
+    # Whoever missed it first said so: the server, or a process in the background.
+    background = (disk / "workspace" / "background.log").read_text()
+    assert (copied_server.log + background).count("is recovered from the copy") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -11,13 +12,16 @@ import pytest
 
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.runtime import Principal
+from jupyter_ml.core.workspace import Workspace
+from jupyter_ml.engine.identity import identify
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import ScriptedEngine, eventually
 from jupyter_ml.tick import tick
-from jupyter_ml.timekeeper import keep_time
+from jupyter_ml.timekeeper import ensure_timekeeper, keep_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from jupyter_ml.core.runtime import Runtime
 
@@ -95,3 +99,27 @@ def test_work_that_comes_while_a_timer_is_far_away_is_looked_after(
     eventually(lambda: has_ended(watched, "a"))
     with Context(watched, ADA).writing() as ctx:
         ctx.clear_timer("far away", "")
+
+
+def test_one_that_is_still_starting_is_waited_for(
+    watched: Runtime, clock: Clock, tmp_path: Path
+) -> None:
+    settings = dataclasses.replace(watched.workspace.settings, timekeeper=True)
+    runtime = dataclasses.replace(watched, workspace=Workspace(settings))
+    with Context(runtime, ADA).writing() as ctx:
+        ctx.set_timer("far away", "", clock() + DAY_S)
+    started, gate = tmp_path / "started", tmp_path / "gate"
+    os.mkfifo(gate)
+    # One that is not elected until it is let through, and then ends.
+    command = ["/bin/sh", "-c", f"echo $$ >> {started}; read line < {gate}"]
+    for _ in range(3):
+        ensure_timekeeper(runtime, command)
+    (pid,) = map(int, eventually(started.read_text).split())
+    with gate.open("w") as through:
+        through.write("go\n")
+    eventually(lambda: identify(pid) is None)
+    ensure_timekeeper(runtime, command)
+    eventually(lambda: len(started.read_text().split()) == 2)
+    with gate.open("w") as through:
+        through.write("go\n")
+    runtime.workspace.store.close()

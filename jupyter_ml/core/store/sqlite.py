@@ -71,8 +71,9 @@ class SqliteDatabase:
         return str(self.path)
 
     def engine(self) -> sa.Engine:
-        """Return what connects to it; the file is made here and never again."""
-        self._touch()
+        """Return what connects to it; the file is made here the first time and never again."""
+        if self._identity is None:
+            self._touch()
         self._identity = _identity(self.path)
         file = f"file:{quote(str(self.path))}"
         url = sa.URL.create("sqlite", database=file, query={"uri": "true", "mode": "rw"})

@@ -8,6 +8,7 @@ left. Reads see one snapshot and never wait. What the databases do for that is t
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -65,6 +66,8 @@ class Store:
         The identity that the workspace's folder knows its store by; `None` for a new folder.
     advice
         Says what to do when the store is lost.
+    recover
+        Has a store that was lost under way be there again; returns whether it is.
 
     Raises
     ------
@@ -81,9 +84,11 @@ class Store:
         database: Database,
         known_as: str | None = None,
         advice: Callable[[], str] = lambda: "",
+        recover: Callable[[], bool] = lambda: False,
     ) -> None:
         self.database = database
         self._advice = advice
+        self._recover, self._recovering = recover, threading.Lock()
         if known_as is not None and database.is_missing:
             raise self._lost(StoreLostError(f"The store {database.place} does not exist any more."))
         self._engine = database.engine()
@@ -160,22 +165,47 @@ class Store:
 
     def _begun(self, *, writes: bool) -> sa.Connection:
         """Return a connection with an open transaction."""
+        is_recovered = False
         while True:
-            connection = self._engine.connect()
+            engine = self._engine
             try:
-                connection.begin()
-                self.database.begin(connection, writes=writes)
+                return self._begun_on(engine, writes=writes)
             except sa.exc.DBAPIError as error:
-                connection.close()
-                if not error.connection_invalidated:
+                if error.connection_invalidated:
+                    # It was idle while the server restarted; with it all that were are let go, and
+                    # nothing has been asked on it yet. A new one works or says why not.
+                    continue
+                meaning = self.database.explain(error, committing=False)
+                if is_recovered or not isinstance(meaning, StoreLostError):
                     raise
-                # It was idle while the server restarted; with it all that were are let go, and
-                # nothing has been asked on it yet. A new one works or says why not.
-            except BaseException:
-                connection.close()
-                raise
-            else:
-                return connection
+                if not self._recovered(engine):
+                    raise
+            except StoreLostError:
+                if is_recovered or not self._recovered(engine):
+                    raise
+            is_recovered = True
+
+    def _begun_on(self, engine: sa.Engine, *, writes: bool) -> sa.Connection:
+        connection = engine.connect()
+        try:
+            connection.begin()
+            self.database.begin(connection, writes=writes)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _recovered(self, lost: sa.Engine) -> bool:
+        """Return whether there is a store again instead of the one that was lost."""
+        with self._recovering:
+            if self._engine is not lost:
+                return True  # another thread has seen to it
+            if not self._recover():
+                return False
+            lost.dispose()
+            self._engine = self.database.engine()
+            _OPEN.add(self._engine)
+            return True
 
     def _lost(self, loss: StoreLostError) -> StoreLostError:
         return StoreLostError(f"{loss} {self._advice()}".strip())

@@ -28,6 +28,7 @@ CHECKS: Sequence[Callable[[Place], Finding]] = (
     workspace.folder,
     workspace.disk,
     workspace.store,
+    workspace.replica,
     workspace.privacy,
     probes.limits,
     probes.network_isolation,

@@ -6,11 +6,14 @@ import os
 import shutil
 import stat
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from jupyter_ml.core.backup.replica import Replica
 from jupyter_ml.core.store.failures import StoreError
+from jupyter_ml.core.store.marker import read_marker
 from jupyter_ml.core.store.migrations import SCHEMA, schema_version
 from jupyter_ml.core.store.mounts import NETWORK, file_system
 from jupyter_ml.core.store.tables import events
@@ -18,13 +21,12 @@ from jupyter_ml.toolkit.display.words import size
 from jupyter_ml.toolkit.doctor.finding import LIMITED, NO, OK, Finding
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jupyter_ml.toolkit.doctor.finding import Place
 
 _CHECK_S = 2.0
 _STEPS = 20_000
 _MIB = 1 << 20
+_LATE_S = 60.0
 
 
 def folder(place: Place) -> Finding:
@@ -62,6 +64,8 @@ def disk(place: Place) -> Finding:
 def store(place: Place) -> Finding:
     """Open the store for reading, look at its schema, and check it as long as there is time."""
     name = "store"
+    if not place.has_store and read_marker(place.root) is not None:
+        return _gone(place)
     if not place.has_store:
         why = "There is none yet; it will be made with the first record."
         return Finding(name, OK, why, is_essential=True)
@@ -84,6 +88,30 @@ def store(place: Place) -> Finding:
     )
 
 
+def replica(place: Place) -> Finding:
+    """Look at how old the copy of the store is."""
+    name, folder_ = "replica", place.settings.replica
+    if folder_ is None:
+        return Finding(name, OK, "No copy of the store is kept; JUPYTER_ML_REPLICA names a place.")
+    there = Path(folder_)
+    if not there.is_dir():
+        advice = f"Mount its disk, or: mkdir {folder_}"
+        return Finding(name, NO, f"{folder_} is no folder, so nothing is copied there.", advice)
+    copy = Replica(there, place.root)
+    copied, due_at = copy.newest(), copy.due_at()
+    if copied is None:
+        why = f"There is no copy of the store in {folder_} yet."
+        return Finding(name, LIMITED if place.has_store else OK, why)
+    why = f"{folder_} has a copy of {size(copied.bytes)} from {time.time() - copied.at:,.0f} s ago"
+    if due_at is not None and time.time() - due_at > _LATE_S:
+        why = f"{why}, and what was committed since is not in it."
+        return Finding(name, LIMITED, why, "jupyter ml tick; background.log says what prevents it.")
+    if there.stat().st_dev == _nearest(place.root).stat().st_dev:
+        advice = "Name a folder on another disk, so that one disk that fails does not take both."
+        return Finding(name, LIMITED, f"{why}, on the disk of the workspace.", advice)
+    return Finding(name, OK, f"{why}{', with all there is' if due_at is None else ''}.")
+
+
 def privacy(place: Place) -> Finding:
     """Look at whether other users of the machine could read the workspace."""
     name, root = "privacy", place.root
@@ -98,6 +126,14 @@ def privacy(place: Place) -> Finding:
         why = f"Other users of this machine may look into {root} (mode {mode:o})."
         return Finding(name, LIMITED, why, f"chmod 700 {root}")
     return Finding(name, OK, f"{root} is for this user alone (mode {mode:o}).")
+
+
+def _gone(place: Place) -> Finding:
+    why = f"{place.store_file} is gone."
+    if place.settings.replica is None:
+        return _unreadable(why)
+    advice = "The next use recovers it from the replica, such as: jupyter ml tick"
+    return Finding("store", LIMITED, why, advice, is_essential=True)
 
 
 def _unreadable(why: str) -> Finding:

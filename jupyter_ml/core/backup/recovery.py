@@ -1,0 +1,205 @@
+"""Recovery: a store that is gone comes back from its replica, once, whoever misses it first.
+
+The copy is put beside the workspace's other files, gets an event of its own that says so, and takes
+the store's name by a link, which never takes the place of a file. What is in the way, because it is
+no database any more, is set aside in `lost/`; so are the folders of attempts that the copy does not
+know, as they began after it was made: their supervisors end the work, and a namesake does not find
+its outcome. What attempts that it knows have come to, `tick` reads from their verdicts.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from jupyter_ml.core.backup.replica import ReplicaError, problem_of, sync_folder
+from jupyter_ml.core.events.events import SERVICE_EVENT, EventLog
+from jupyter_ml.core.locks import hold_lock
+from jupyter_ml.core.store.marker import SQLITE_FILE, read_marker, read_restoration
+from jupyter_ml.core.store.sqlite import SqliteDatabase
+from jupyter_ml.core.store.store import Store
+from jupyter_ml.core.store.tables import attempts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jupyter_ml.core.backup.replica import Copied, Replica
+    from jupyter_ml.core.store.marker import Marker
+
+log = logging.getLogger(__name__)
+
+LOST: Final = "lost"
+_BESIDE: Final = ("", "-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """A store that is to be recovered: what it is known by, and where what is left of it goes."""
+
+    root: Path
+    known: Marker
+    user: str
+    aside: Path
+
+    @property
+    def file(self) -> Path:
+        return self.root / SQLITE_FILE
+
+
+def recover(replica: Replica, known: Marker, user: str, lock: Path) -> None:
+    """Have the store be there; harmless where it is, as another process was faster.
+
+    Parameters
+    ----------
+    replica
+        Has the copy.
+    known
+        The store that the workspace's folder knows.
+    user
+        Who misses it, for the event log.
+    lock
+        Held meanwhile, and waited for.
+
+    Raises
+    ------
+    ReplicaError
+        It cannot be recovered; says why. Nothing was changed.
+    """
+    root = replica.root
+    with hold_lock(lock):
+        if is_there(root / SQLITE_FILE, known.id):
+            return
+        copied = replica.newest()
+        copy = replica.place(known.id) / SQLITE_FILE
+        if copied is None or read_restoration(root) is not None or read_marker(root) != known:
+            raise ReplicaError(f"The replica {replica.folder} has no copy of it.")
+        if (problem := problem_of(copy, known.id)) is not None:
+            raise ReplicaError(f"The copy {copy} cannot be used: {problem}.")
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        loss = _Loss(root, known, user, root / LOST / stamp)
+        try:
+            unknown = _put_back(loss, copy, copied)
+        except (OSError, sqlite3.Error) as error:
+            raise ReplicaError(f"The copy {copy} could not be put back: {error}.") from error
+    age_s = max(0.0, time.time() - copied.at)
+    log.error(
+        "The store %s was gone and is recovered from the copy of %s, %.0f s old. What was "
+        "committed after that is lost%s.",
+        loss.file,
+        _time(copied.at),
+        age_s,
+        f"; work that began after it is in {loss.aside}: {', '.join(unknown)}" if unknown else "",
+    )
+
+
+def is_there(file: Path, identity: str) -> bool:
+    """Return whether a file is the store with this identity.
+
+    Raises
+    ------
+    ReplicaError
+        It is another store, or cannot be read for now: neither is to be replaced.
+    """
+    # Never opened as a plain file: closing that would end the locks that this process has on it.
+    if not file.exists() or file.stat().st_size == 0:
+        return False
+    try:
+        uri = f"file:{quote(str(file))}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as found:
+            (id_,) = found.execute("SELECT id FROM workspace").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return False
+        raise ReplicaError(f"{file} is there, but cannot be read now ({error}).") from error
+    except (sqlite3.DatabaseError, TypeError):  # no database, damaged, or without a workspace
+        return False
+    if id_ != identity:
+        raise ReplicaError(f"{file} is the store of another workspace.")
+    return True
+
+
+def _put_back(loss: _Loss, copy: Path, copied: Copied) -> list[str]:
+    """Put the copy in the store's place; return the names of work that it does not know."""
+    for stray in loss.root.glob(f".{SQLITE_FILE}.*.part*"):  # its writer was killed
+        stray.unlink(missing_ok=True)
+    part = loss.root / f".{SQLITE_FILE}.{os.getpid()}.part"
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with copy.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        with closing(Store(SqliteDatabase(part), loss.known.id)) as store:
+            unknown = _unknown(store, loss.root)
+            _note(store, loss, copied, sorted(f"{path.parent.name}" for path in unknown))
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        for path in unknown:
+            _set_aside(path, loss)
+        # Nothing of the old log may be taken for one of the copy.
+        for suffix in _BESIDE:
+            _set_aside(loss.file.with_name(loss.file.name + suffix), loss)
+        os.link(part, loss.file)
+        sync_folder(loss.root)
+    finally:
+        for suffix in _BESIDE:
+            part.with_name(part.name + suffix).unlink(missing_ok=True)
+    return [path.parent.name for path in unknown]
+
+
+def _note(store: Store, loss: _Loss, copied: Copied, unknown: list[str]) -> None:
+    with store.write() as connection:
+        EventLog(connection).append(
+            {
+                "time": time.time(),
+                "type": SERVICE_EVENT,
+                "name": "StoreRecovered",
+                "source": "recovery",
+                "principal": loss.user,
+                "detail": {"CopiedAt": copied.at, "UnknownWork": unknown},
+            }
+        )
+
+
+def _unknown(store: Store, root: Path) -> list[Path]:
+    """Return the folders of attempts that the store does not know."""
+    with store.read() as connection:
+        query = sa.select(attempts.c.kind, attempts.c.key, attempts.c.number, attempts.c.token)
+        tokens = {
+            (kind, key, str(number)): token
+            for kind, key, number, token in connection.execute(query)
+        }
+    return [
+        folder
+        for folder in sorted((root / "work").glob("*/*/*"))
+        if _token(folder) != tokens.get((folder.parts[-3], folder.parts[-2], folder.name))
+    ]
+
+
+def _token(folder: Path) -> Any:
+    """Return the token of an attempt; of one that never began, what no attempt has."""
+    try:
+        return json.loads((folder / "work.json").read_bytes())["token"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _set_aside(path: Path, loss: _Loss) -> None:
+    target = loss.aside / path.relative_to(loss.root)
+    if not path.exists():
+        return
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.rename(target)
+
+
+def _time(epoch_s: float) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds")
