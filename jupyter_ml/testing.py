@@ -21,6 +21,7 @@ from jupyter_ml.engine.protocol import (
     Observation,
     Outcome,
     Sample,
+    State,
     Verdict,
     ZygoteState,
 )
@@ -172,3 +173,10 @@ class ScriptedEngine:
     def lose(self, key: str, number: int) -> None:
         """Have an attempt's supervisor vanish."""
         self._seen[key, number] = Observation("lost", lost_reason="SupervisorLost")
+
+    def hide(self, key: str, number: int, *, runs: bool) -> None:
+        """Have an attempt's folder become unreadable, while it runs or after it ended."""
+        trouble = "its folder cannot be read (permission denied)"
+        lost: Any = {} if runs else {"lost_reason": "FolderUnreadable"}
+        state: State = "stalled" if runs else "lost"
+        self._seen[key, number] = Observation(state, trouble=trouble, **lost)

@@ -8,10 +8,9 @@ time, many at once, and to be killed between any two steps.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -22,9 +21,13 @@ from jupyter_ml.core.context import Context
 from jupyter_ml.core.events.events import Event, EventLog
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal, Runtime
+from jupyter_ml.core.store.failures import StoreError
 from jupyter_ml.core.store.tables import cursors
 from jupyter_ml.core.timers import Timers
 from jupyter_ml.engine.admission import Demand, admit
+from jupyter_ml.engine.durable import read_json
+from jupyter_ml.engine.ends import is_retried, resource_seconds, verdict_of
+from jupyter_ml.engine.spec import unknown_wishes
 from jupyter_ml.engine.work import Work
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ PRINCIPAL = Principal("jupyter_ml", "tick")
 MOST_FAILURES = 10
 # A timer that fails is tried again after this long: at once it would fail again.
 RETRY_TIMER_S = 60.0
+# A folder that cannot be read may be on a disk that is away for a moment.
+FOLDER_PATIENCE_S = 60.0
 LINGER_POLL_S = 0.01
 
 
@@ -103,24 +108,40 @@ class Pass:
     def run(self) -> bool:
         """Do all steps once; return whether anything was changed."""
         live = self._live()
-        for attempt in self._here(live):
+        for attempt in self._ours(live):
             if attempt.state != QUEUED:
-                self._collect(attempt)
+                self._guarded(self._collect, attempt)
         # Read again where something changed; what others changed they wished for another pass.
         live = self._live() if self._changed else live
         for attempt in live:
             if attempt.wanted != "run":
-                self._stop(attempt)
-        self._admit(self._here(self._live() if self._changed else live))
+                self._guarded(self._stop, attempt)
+        self._admit(self._live() if self._changed else live)
         for reactor, failures, events in self._unseen():
             self._react(reactor, failures, events)
         self._fire()
         return self._changed
 
+    def _guarded(self, step: Callable[[Attempt], None], attempt: Attempt) -> None:
+        """Take a step for one attempt; whatever goes wrong must cost no other one."""
+        try:
+            step(attempt)
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("%s attempt %d is left as it is", attempt.key, attempt.number)
+
     def _here(self, live: list[Attempt]) -> list[Attempt]:
         """Return the attempts of this machine: of others' processes nothing is seen here."""
         host = self._ctx.settings.machine
         return [attempt for attempt in live if attempt.host == host]
+
+    def _ours(self, live: list[Attempt]) -> list[Attempt]:
+        """Return those of this machine that this version knows how to run and to end.
+
+        What a newer one submitted, asking for more, is left to the next tick of a newer process.
+        """
+        return [attempt for attempt in self._here(live) if not unknown_wishes(attempt.work)]
 
     def _live(self) -> list[Attempt]:
         with self._ctx.reading() as ctx:
@@ -128,6 +149,8 @@ class Pass:
 
     def _collect(self, attempt: Attempt) -> None:
         observation: Observation = self._ctx.observe(attempt)
+        if self._is_out_of_reach(attempt, observation):
+            return
         if observation.state in ("ended", "lost"):
             self._end(attempt, observation)
         elif observation.state == "absent" and self._had_begun(attempt):
@@ -136,6 +159,31 @@ class Pass:
             self._submit(attempt)
         else:
             self._note_progress(attempt, observation)
+
+    def _is_out_of_reach(self, attempt: Attempt, observation: Observation) -> bool:
+        """Return whether an attempt is left alone as its folder cannot be read now.
+
+        Once nothing of it runs any more, the folder has a minute to come back.
+        """
+        handle = attempt.handle or {}
+        since = handle.get("unreadable_since")
+        if observation.trouble is None:
+            if since is not None:
+                self._note_unreadable(attempt, None)
+            return False
+        if observation.state != "lost":
+            log.warning("%s runs, and %s", attempt.key, observation.trouble)
+            return True
+        if since is None:
+            log.warning("%s does not run any more, and %s", attempt.key, observation.trouble)
+            self._note_unreadable(attempt, self._ctx.now())
+            return True
+        return bool(0 <= self._ctx.now() - since < FOLDER_PATIENCE_S)
+
+    def _note_unreadable(self, attempt: Attempt, since: float | None) -> None:
+        handle = {**(attempt.handle or {}), "unreadable_since": since}
+        with self._ctx.writing() as ctx:
+            Attempts(ctx.connection).change(attempt, handle=handle)
 
     def _had_begun(self, attempt: Attempt) -> bool:
         if attempt.state == RUNNING:
@@ -146,7 +194,8 @@ class Pass:
         changes: Json = {}
         if attempt.state == STARTING and observation.state != "starting":
             changes = {"state": RUNNING, "started_at": self._ctx.now()}
-        ready = None if attempt.ready_at else _ready(self._ctx.ref(attempt).directory)
+        directory = self._ctx.ref(attempt).directory
+        ready = None if attempt.ready_at else read_json(directory / "ready.json")
         if ready is not None:
             changes["ready_at"] = self._ctx.now()
         if not changes:
@@ -160,7 +209,7 @@ class Pass:
         self._changed = True
 
     def _end(self, attempt: Attempt, observation: Observation) -> None:
-        verdict = _verdict(observation)
+        verdict = verdict_of(observation)
         if verdict["state"] == "Lost":
             self._engine.sweep(self._ctx.ref(attempt))
         else:
@@ -198,12 +247,12 @@ class Pass:
                 verdict=verdict,
                 ended_at=verdict.get("ended_at") or now,
                 started_at=verdict.get("started_at") or current.started_at,
-                resource_seconds=_resource_seconds(current, verdict),
+                resource_seconds=resource_seconds(current, verdict),
             )
             row = _row_of(ctx, attempt)
             if row is not None:
                 detail = {"Attempt": current.number, "Verdict": verdict}
-                if _is_retried(current, verdict):
+                if is_retried(current, verdict):
                     attempts.add(row, current.work, now, current.host, current.first)
                     ctx.emit("AttemptRetried", row, detail)
                 else:
@@ -222,11 +271,12 @@ class Pass:
         self._engine.stop(self._ctx.ref(attempt), attempt.wanted, grace_s)
 
     def _admit(self, live: list[Attempt]) -> None:
-        queued = [Demand.of_attempt(attempt) for attempt in live if attempt.state == QUEUED]
-        if not queued:
+        attempts = {attempt.id: attempt for attempt in self._ours(live) if attempt.state == QUEUED}
+        if not attempts:
             return
-        running = [Demand.of_attempt(attempt) for attempt in live if attempt.state != QUEUED]
-        attempts = {attempt.id: attempt for attempt in live}
+        queued = [Demand.of_attempt(attempt) for attempt in attempts.values()]
+        here = self._here(live)
+        running = [Demand.of_attempt(attempt) for attempt in here if attempt.state != QUEUED]
         self.has_queue = True
         for grant in admit(queued, running, self._engine.machine):
             attempt = attempts[grant.id]
@@ -319,52 +369,6 @@ class Pass:
                 with self._ctx.writing() as ctx:
                     Timers(ctx.connection).set(replace(timer, due_at=ctx.now() + RETRY_TIMER_S))
             self._changed = True
-
-
-def _ready(directory: Path) -> Json | None:
-    """Return what a service wrote when it was ready to serve, `None` before."""
-    try:
-        return dict(json.loads((directory / "ready.json").read_bytes()))
-    except FileNotFoundError:
-        return None
-
-
-def _verdict(observation: Observation) -> Json:
-    if observation.verdict is not None:
-        return asdict(observation.verdict)
-    messages = {
-        "HostRestarted": "The machine was restarted while it ran.",
-        "FolderDeleted": "Its folder was deleted while it ran.",
-        "SupervisorLost": "Its supervisor was killed from outside, and the work with it.",
-    }
-    reason = str(observation.lost_reason)
-    return {"state": "Lost", "reason": reason, "message": messages.get(reason, reason)}
-
-
-def _is_retried(attempt: Attempt, verdict: Json) -> bool:
-    if attempt.wanted != "run" or verdict["state"] not in ("Lost", "Interrupted"):
-        return False
-    work = Work.from_json(attempt.work)
-    return work.restart == "always" or attempt.number - attempt.first < work.retries
-
-
-def _resource_seconds(attempt: Attempt, verdict: Json) -> dict[str, float]:
-    started, ended = verdict.get("started_at"), verdict.get("ended_at")
-    if not started or not ended:
-        return {}
-    work = Work.from_json(attempt.work)
-    wall = verdict.get("ran_s")
-    if wall is None:  # its supervisor was one that did not measure it
-        wall = max(0.0, ended - started)
-    used = sum(member.get("cpu_s") or 0.0 for member in verdict.get("members", ()))
-    return {
-        "wall_s": wall,
-        "instance_s": wall * work.members,
-        "cpu_used_s": used,
-        "cpu_reserved_s": wall * work.members * (work.cpus or 0),
-        "memory_reserved_mb_s": wall * work.members * (work.memory_mb or 0),
-        "gpu_reserved_s": wall * work.members * work.gpus,
-    }
 
 
 def _row_of(ctx: Context, attempt: Attempt) -> Row | None:

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml import __version__
+from jupyter_ml.contract.errors import ServiceUnavailable
 from jupyter_ml.core.attempts import AttemptRef
 from jupyter_ml.core.detach import detach
 from jupyter_ml.engine import identity, isolation, limits, machine, tree
@@ -127,6 +129,17 @@ class LocalEngine:
 
     def observe(self, ref: AttemptRef) -> Observation:
         """Return what can be seen of the attempt; see `Engine.observe`."""
+        try:
+            return self._observe(ref)
+        except OSError as error:
+            # Its processes carry its token, wherever what they write down is.
+            runs = ref.host != self._host or bool(tree.marked(ref.token))
+            trouble = f"its folder {ref.directory} cannot be read ({error})"
+            if runs:
+                return Observation("stalled", trouble=trouble)
+            return Observation("lost", lost_reason="FolderUnreadable", trouble=trouble)
+
+    def _observe(self, ref: AttemptRef) -> Observation:
         if (verdict := _verdict(ref)) is not None:
             return verdict
         shim = read_json(ref.directory / "shim.json")
@@ -157,8 +170,12 @@ class LocalEngine:
         self, ref: AttemptRef, member: int = 0, offset: int = 0, limit: int = 262_144
     ) -> LogChunk:
         """Return a piece of a member's log; see `Engine.logs`."""
-        text = read_log(str(ref.directory / "members" / str(member)), offset, limit)
-        dropped = (read_json(ref.directory / "shim.json") or {}).get("dropped", [])
+        try:
+            text = read_log(str(ref.directory / "members" / str(member)), offset, limit)
+            dropped = (read_json(ref.directory / "shim.json") or {}).get("dropped", [])
+        except OSError as error:
+            msg = f"The log of {ref.key} cannot be read now: {error}."
+            raise ServiceUnavailable(msg) from error
         lost = dropped[member] if member < len(dropped) else 0
         return LogChunk(
             text.data,
@@ -175,14 +192,19 @@ class LocalEngine:
 
     def usage(self, ref: AttemptRef, since: float = 0) -> list[Sample]:
         """Return the samples newer than `since`; see `Engine.usage`."""
-        return [_sample(values) for values in read_usage(str(ref.directory), since)]
+        try:
+            return [_sample(values) for values in read_usage(str(ref.directory), since)]
+        except OSError:
+            return []
 
     def sweep(self, ref: AttemptRef) -> int:
         """End what a lost attempt left behind; see `Engine.sweep`."""
         if self.observe(ref).state not in ("lost", "ended", "absent"):
             return 0
         ended = tree.end_all(ref.token)
-        shim = read_json(ref.directory / "shim.json") or {}
+        shim: dict[str, Any] = {}
+        with suppress(OSError):
+            shim = read_json(ref.directory / "shim.json") or {}
         ended += sum(identity.send(who, (signal.SIGKILL,)) for who in shim.get("unmarked", []))
         for group in shim.get("groups", []):
             limits.remove_group(group)
@@ -219,6 +241,7 @@ class LocalEngine:
             path.write_text(content, encoding="utf-8")
         here = self.machine
         spec = {
+            "version": __version__,
             "kind": ref.kind,
             "key": ref.key,
             "number": ref.number,
@@ -282,7 +305,10 @@ def _verdict(ref: AttemptRef) -> Observation | None:
     values = read_json(ref.directory / "verdict.json")
     if values is None:
         return None
-    verdict = Verdict.from_json(values)
+    try:
+        verdict = Verdict.from_json(values)
+    except (KeyError, TypeError, AttributeError):
+        return None  # not one of any version
     peaks = [each.peak_memory_mb for each in verdict.members if each.peak_memory_mb is not None]
     return Observation(
         "ended",
@@ -310,13 +336,13 @@ def _living(ref: AttemptRef, shim: dict[str, Any], *, is_here: bool) -> Observat
     usage = newest_usage(str(ref.directory))
     address = read_json(ref.directory / "address.json")
     return Observation(
-        "stalled" if is_stale else shim["state"],
-        started_at=shim["started_at"],
+        "stalled" if is_stale else "starting" if shim.get("state") == "starting" else "running",
+        started_at=shim.get("started_at"),
         heartbeat_at=beat,
         resources=None if usage is None else _sample(usage),
         peak_memory_mb=None if usage is None else usage["peak_mb"],
-        enforced=shim["enforced"],
-        restarts=shim["restarts"],
+        enforced=shim.get("enforced", {}),
+        restarts=shim.get("restarts", 0),
         address=None if address is None else (address["host"], address["port"]),
         # The clock that a supervisor reads is that of the machine, since its boot.
         ran_s=time.monotonic() - shim["started"] if is_here and shim.get("started") else None,

@@ -7,7 +7,7 @@ import ctypes
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,10 +45,20 @@ class Machine:
 
     @classmethod
     def from_json(cls, text: str) -> Machine:
-        """Return the machine that `to_json` wrote."""
+        """Return the machine that `to_json` wrote, as far as it is known here.
+
+        A job may have another version of this program than who submitted it. These are facts that
+        ask for nothing, so one that is not known here is of no use, and of no harm.
+        """
         values = json.loads(text)
-        gpus = tuple(Gpu(**gpu) for gpu in values["gpus"])
-        return cls(**{**values, "cpu_ids": tuple(values["cpu_ids"]), "gpus": gpus})
+        gpus = tuple(Gpu(**_known(Gpu, gpu)) for gpu in values.get("gpus", ()))
+        known = _known(cls, values)
+        return cls(**{**known, "cpu_ids": tuple(values["cpu_ids"]), "gpus": gpus})
+
+
+def _known(kind: type[Machine | Gpu], values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
 
 
 def detect(environ: Mapping[str, str] | None = None) -> Machine:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jupyter_ml.engine.work import Work
 
 State = Literal["absent", "starting", "running", "stalled", "ended", "lost"]
-LostReason = Literal["SupervisorLost", "HostRestarted", "FolderDeleted"]
+LostReason = Literal["SupervisorLost", "HostRestarted", "FolderUnreadable", "FolderDeleted"]
 Outcome = Literal["Completed", "Failed", "Stopped", "Interrupted"]
 
 
@@ -119,7 +119,7 @@ class Observation:
     started_at, heartbeat_at
         Epoch seconds of the start of the work and of the last sign of life.
     lost_reason
-        Why, when `state` is "lost"; an engine says the first two, `tick` the third, when what
+        Why, when `state` is "lost"; an engine says the first three, `tick` the last, when what
         ran is "absent" all at once.
     resources
         The newest sample.
@@ -133,6 +133,9 @@ class Observation:
         Host and port of the socket that a listening service answers on.
     ran_s
         Seconds that the work runs, by a clock that is never set; `None` where that is not known.
+    trouble
+        Why its folder cannot be read, when it cannot: then "stalled" says that something of it
+        runs, and "lost" that nothing does.
     """
 
     state: State
@@ -146,6 +149,7 @@ class Observation:
     restarts: int = 0
     address: tuple[str, int] | None = None
     ran_s: float | None = None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from jupyter_ml.engine.gauge import Gauge
 from jupyter_ml.engine.member import Member
 from jupyter_ml.engine.outcome import Cause, decide, signal_name
 from jupyter_ml.engine.provision import Provision, claim_machine, listen, possible_groups
+from jupyter_ml.engine.spec import read_spec, refusal
 from jupyter_ml.engine.usage import UsageLog
 from jupyter_ml.engine.warm import standby
 
@@ -53,10 +54,10 @@ class Supervisor:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        spec = read_json(self._path("work.json"))
+        spec = read_spec(directory)
         if spec is None:
             raise SystemExit(f"{directory} holds no work.json to run.")
-        self._spec: dict[str, Any] = {**spec, "directory": directory}
+        self._spec: dict[str, Any] = spec
         self._work: dict[str, Any] = spec["work"]
         self._members: list[Member] = []
         self._gauge = Gauge(spec["token"], self._members)
@@ -131,6 +132,9 @@ class Supervisor:
         self._signal = number
 
     def _start(self) -> None:
+        if (why := refusal(self._spec)) is not None:
+            self._end(Cause("not_started", 0, why))
+            return
         tree.adopt_orphans()
         claim_machine(self._spec["cpus"])
         if self._work["listen"]:

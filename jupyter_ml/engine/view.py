@@ -11,7 +11,7 @@ import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_ml.engine import callfilter, namespaces
-from jupyter_ml.engine.durable import read_json
+from jupyter_ml.engine.spec import read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,7 +139,9 @@ def handed_on(directory: str) -> View | None:
     told = os.environ.pop(VARIABLE, None)
     if told is None:
         return None
-    spec = {**(read_json(os.path.join(directory, "work.json")) or {}), "directory": directory}
+    spec = read_spec(directory)
+    if spec is None:
+        raise SystemExit(f"{directory} holds no work.json to enter the view of.")
     flags = os.O_RDONLY | os.O_CLOEXEC
     return View(spec, [os.open(path, flags) for path in told.split(os.pathsep) if path])
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class Work:
     """Processes to run, with their limits; everything that one attempt needs.
 
+    Other versions of this program read it, too: a field that is added asks for nothing by default,
+    which is empty, and is listed in `spec.WORK`.
+
     Parameters
     ----------
     argv
@@ -112,10 +115,15 @@ class Work:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Work:
-        """Return the work that `to_json` wrote."""
+        """Return the work that `to_json` wrote, as far as it is known here.
+
+        Another version of this program may have written it. That is enough to say what the work
+        holds and how it ended; `spec.unknown_wishes` tells whether it may be run.
+        """
+        names = {each.name for each in fields(cls)}
         return cls(
             **{
-                **values,
+                **{name: value for name, value in values.items() if name in names},
                 "argv": tuple(values["argv"]),
                 "outputs": tuple((path, uri) for path, uri in values.get("outputs", ())),
                 "preload": tuple(values.get("preload", ())),

@@ -158,6 +158,23 @@ def test_a_shim_whose_folder_was_moved_writes_its_verdict_when_it_is_back(bench,
     assert bench.verdict(ref).members[0].signal == "SIGKILL"
 
 
+def test_a_folder_that_cannot_be_read_says_so_and_whether_the_work_runs(bench, is_running):
+    ref = bench.start(SLEEP)
+    pid = bench.started(ref)
+    shim = bench.shim(ref)
+    # As the superuser reads whatever the permissions are: what is no file cannot be read, either.
+    (ref.directory / "verdict.json").mkdir()
+    seen = bench.engine.observe(ref)
+    assert seen.state == "stalled"
+    assert str(ref.directory) in seen.trouble
+    os.kill(shim, signal.SIGKILL)
+    seen = eventually(lambda: bench.state(ref) == "lost" and bench.engine.observe(ref))
+    assert (seen.lost_reason, bool(seen.trouble)) == ("FolderUnreadable", True)
+    assert not is_running(pid)
+    assert bench.engine.sweep(ref) == 0
+    (ref.directory / "verdict.json").rmdir()
+
+
 def test_a_lost_attempt_is_never_run_again_under_the_same_number(bench):
     ref = bench.start(SLEEP)
     bench.started(ref)

@@ -20,7 +20,10 @@ Json = dict[str, Any]
 _TAIL_LINES = 40
 _TAIL_BYTES = 16 * 1024
 _MOST_REASON = 1024
-_LOST = frozenset({"SupervisorLost", "HostRestarted", "FolderDeleted", "Interrupted", "Restored"})
+_LOST = frozenset(
+    {"SupervisorLost", "HostRestarted", "FolderDeleted", "FolderUnreadable"}
+    | {"Interrupted", "Restored"}
+)
 _MISSING_MODULE = re.compile(r"No module named '([^'.]+)")
 _MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 _MISSING_CONTAINER = re.compile(r"No such file or directory: '(/opt/ml(?:/[^']*)?)'")
@@ -74,7 +77,10 @@ def reason_text(failure: Json) -> str:
 
 
 def _log_tail(ctx: Context, attempt: Attempt, rank: int) -> list[str]:
-    chunk = ctx.runtime.engine.logs(ctx.ref(attempt), rank, -_TAIL_BYTES, _TAIL_BYTES)
+    try:
+        chunk = ctx.runtime.engine.logs(ctx.ref(attempt), rank, -_TAIL_BYTES, _TAIL_BYTES)
+    except ServiceError as error:
+        return [error.message]
     text: str = chunk.data.decode("utf-8", "replace")
     return text.splitlines()[-_TAIL_LINES:]
 
