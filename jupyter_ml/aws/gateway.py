@@ -20,10 +20,10 @@ from jupyter_ml.aws.sts import sts
 from jupyter_ml.contract.documents import json_object
 from jupyter_ml.contract.errors import (
     InternalFailure,
-    MLError,
     ModelError,
     ServiceError,
     ValidationException,
+    answer_to,
 )
 
 if TYPE_CHECKING:
@@ -103,13 +103,11 @@ class Gateway:
                 service=service,
             )
             answer = self._answer(service, request, path, request_id)
-        except ServiceError as error:
-            answer = _refusal(error, service, request, request_id)
-        except MLError as error:  # the store is full or gone: the message says what to do
-            answer = _refusal(InternalFailure(str(error)), service, request, request_id)
-        except Exception:
-            log.exception("%s %s of %s failed", request.method, path, service)
-            failure = InternalFailure("The server failed; its log has the traceback.")
+        except Exception as error:
+            failure = answer_to(error)
+            if failure is None:
+                log.exception("%s %s of %s failed", request.method, path, service)
+                failure = InternalFailure("The server failed; its log has the traceback.")
             answer = _refusal(failure, service, request, request_id)
         answer.headers["x-amzn-RequestId"] = request_id
         return answer

@@ -19,6 +19,7 @@
     │   ├── ModelError                   424      the user's inference code failed
     │   ├── ModelNotReadyException       429      the model server is still starting
     │   ├── ServiceUnavailable           503      what should answer is not running right now
+    │   ├── InsufficientStorage          507      the disk is full; nothing was written
     │   └── InternalFailure              500      a bug of ours
     ├── JobFailed                                 a job that was waited for did not complete
     ├── WaitTimeout                               a wait ran out of time; the work goes on
@@ -29,6 +30,8 @@ and then what to do.
 """
 
 from __future__ import annotations
+
+import errno
 
 
 class MLError(Exception):
@@ -172,6 +175,13 @@ class ServiceUnavailable(ServiceError):
     status = 503
 
 
+class InsufficientStorage(ServiceError):
+    """The disk is full; what was to be written was not. Nobody's client asks again by itself."""
+
+    code = "InsufficientStorage"
+    status = 507
+
+
 class InternalFailure(ServiceError):
     """A bug of ours; the server's log has the traceback."""
 
@@ -208,9 +218,28 @@ class UsageError(MLError):
         return [f"{type(self).__name__}: {self}"]
 
 
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_FULL = (
+    "The workspace's disk is full. Free space there, such as with `jupyter ml gc`; then try again."
+)
 _BY_CODE: dict[str, type[ServiceError]] = {
     error.code: error for error in ServiceError.__subclasses__()
 } | {"ValidationError": ValidationException}  # what sagemaker-runtime calls it
+
+
+def answer_to(cause: BaseException | None) -> ServiceError | None:
+    """Return what a surface answers to something that was raised.
+
+    Returns
+    -------
+    ServiceError or None
+        `None` for what nobody raised on purpose: a bug, whose details are for the log alone.
+    """
+    if isinstance(cause, ServiceError):
+        return cause
+    if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
+        return InsufficientStorage(_FULL)
+    return InternalFailure(str(cause)) if isinstance(cause, MLError) else None
 
 
 def from_wire(code: str, message: str, status: int = 400) -> ServiceError:

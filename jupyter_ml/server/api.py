@@ -17,6 +17,7 @@ from jupyter_ml.contract.errors import (
     ServiceError,
     UnrecognizedClientException,
     ValidationException,
+    answer_to,
 )
 from jupyter_ml.server.encoding import encode, error_body
 
@@ -124,10 +125,8 @@ class CredentialsHandler(MLHandler):
 
 
 def _as_service_error(cause: BaseException | None, status: int) -> ServiceError:
-    if isinstance(cause, ServiceError):
-        return cause
-    if isinstance(cause, MLError):
-        return InternalFailure(str(cause))
+    if (answer := answer_to(cause)) is not None:
+        return answer
     if isinstance(cause, web.HTTPError):
         text = cause.log_message or cause.reason or f"The server answered {status}."
         error = AccessDeniedException(text) if status == 403 else ServiceError(text)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.contract.errors import InternalFailure, MLError, ServiceError
+from jupyter_ml.contract.errors import InternalFailure, MLError, answer_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -162,10 +162,7 @@ class Topics:
         return works
 
     def _fail(self, topic: Topic, group: list[Subscriber], cause: Exception) -> None:
-        error = cause
-        if not isinstance(error, ServiceError):
-            text = str(cause) if isinstance(cause, MLError) else "its log has the traceback."
-            error = InternalFailure(f"The server failed: {text}")
+        error = answer_to(cause) or InternalFailure("The server failed; its log has the traceback.")
         for subscriber in group:
             if not subscriber.failed:
                 subscriber.failed = True

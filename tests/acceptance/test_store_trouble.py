@@ -15,7 +15,7 @@ from desk import BUCKET, Desk
 from jupyter_process import TOKEN, JupyterProcess, start
 
 from jupyter_ml.client_http import HttpClient
-from jupyter_ml.contract.errors import MLError
+from jupyter_ml.contract.errors import MLError, ServiceError
 from jupyter_ml.core.attempts import RUNNING
 from jupyter_ml.testing import eventually
 
@@ -83,6 +83,13 @@ def refused(ask: Callable[[], object]) -> str:
     return str(error.value)
 
 
+def code_of(ask: Callable[[], object]) -> str:
+    with pytest.raises((ServiceError, ClientError)) as caught:
+        ask()
+    error = caught.value
+    return error.code if isinstance(error, ServiceError) else error.response["Error"]["Code"]
+
+
 def test_a_full_disk_is_said_by_each_way_in_and_all_goes_on_when_there_is_space(
     desk: Desk, server: JupyterProcess, disk: Path, tmp_path: Path
 ) -> None:
@@ -97,10 +104,16 @@ def test_a_full_disk_is_said_by_each_way_in_and_all_goes_on_when_there_is_space(
     archive = str(tmp_path / "models" / "doubling.tar.gz")
     model = {"ModelName": "another", "PrimaryContainer": {"ModelDataUrl": archive}}
     endpoint = {"EndpointName": "another", "EndpointConfigName": "doubling"}
+    variant = {"VariantName": "one", "ModelName": "doubling", "InitialInstanceCount": 1}
+    config = {"EndpointConfigName": "another", "ProductionVariants": [variant]}
+    arn = call("DescribeModel", {"ModelName": "doubling"})["ModelArn"]
+    tagging = {"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "b"}]}
     update = {"EndpointName": "doubling", "EndpointConfigName": "doubling"}
     asked: dict[str, Callable[[], object]] = {
         "a job": lambda: desk.train("next", "print(2)"),
         "a model": lambda: call("CreateModel", model),
+        "a configuration": lambda: call("CreateEndpointConfig", config),
+        "a tag": lambda: call("AddTags", tagging),
         "an endpoint": lambda: call("CreateEndpoint", endpoint),
         "an update": lambda: call("UpdateEndpoint", update),
         "boto3": lambda: sagemaker.create_experiment(ExperimentName="another"),
@@ -112,6 +125,8 @@ def test_a_full_disk_is_said_by_each_way_in_and_all_goes_on_when_there_is_space(
     messages = {what: refused(ask) for what, ask in asked.items()}
     assert {what for what, text in messages.items() if "free" not in text.lower()} == set()
     assert {what for what, text in messages.items() if "server failed" in text} == set()
+    for what in ("a model", "a configuration", "a tag", "boto3", "an object"):
+        assert (what, code_of(asked[what])) == (what, "InsufficientStorage")
     # What is there goes on.
     assert len(call("ListTrainingJobs")["TrainingJobSummaries"]) == 2
     invoked = call("InvokeEndpoint", {"EndpointName": "doubling", "Body": b"[1, 2]"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
 
@@ -13,6 +14,7 @@ from signing import KEY, SECRET, signed
 from jupyter_ml.aws.gateway import Gateway
 from jupyter_ml.aws.keys import KeyPair
 from jupyter_ml.contract.errors import ModelError, ResourceInUse, ValidationException
+from jupyter_ml.core.store.failures import StoreFullError
 
 
 class Recorder:
@@ -105,6 +107,29 @@ def test_a_model_error_carries_what_the_model_answered() -> None:
         runtime.invoke_endpoint(EndpointName="x", Body=b"")
     assert caught.value.response["OriginalStatusCode"] == 400
     assert caught.value.response["OriginalMessage"] == "no column 'a'"
+
+
+@pytest.mark.parametrize("service", ["sagemaker", "logs"])
+@pytest.mark.parametrize(
+    "error",
+    [StoreFullError("The disk is full: 7 bytes are free."), OSError(errno.ENOSPC, "none left")],
+)
+def test_a_full_disk_is_said_and_not_asked_again(service: str, error: Exception) -> None:
+    asked = []
+
+    def fail(name: str, request: dict[str, Any]) -> dict[str, Any]:
+        del request
+        asked.append(name)
+        raise error
+
+    ask = client(service, fail)
+    with pytest.raises(ClientError) as caught:
+        ask.list_models() if service == "sagemaker" else ask.describe_log_groups()
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == "InsufficientStorage"
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 507
+    assert "free" in answer["Error"]["Message"].lower()
+    assert len(asked) == 1
 
 
 def test_a_bug_is_answered_without_its_details(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,6 @@ step may wait for a disk, so none is for an event loop's own thread.
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from dataclasses import dataclass, field
@@ -23,7 +22,12 @@ from jupyter_ml.aws.s3.errors import S3Error
 from jupyter_ml.aws.s3.members import MEMBERS
 from jupyter_ml.aws.s3.names import path_of
 from jupyter_ml.aws.s3.presigned import PARAMETERS, authenticate
-from jupyter_ml.contract.errors import ResourceLimitExceeded, ValidationException
+from jupyter_ml.contract.errors import (
+    InsufficientStorage,
+    ResourceLimitExceeded,
+    ValidationException,
+    answer_to,
+)
 from jupyter_ml.contract.members import check_members
 
 if TYPE_CHECKING:
@@ -275,10 +279,9 @@ class Exchange:
 
 def refusal(error: Exception, head: Head) -> Answer:
     """Return an error in the shape that S3 clients read; one of ours is logged."""
-    if isinstance(error, ResourceLimitExceeded):
-        error = S3Error("InsufficientStorage", error.message)
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
-        error = S3Error("InsufficientStorage", _FULL)
+    answer = answer_to(error)
+    if isinstance(answer, InsufficientStorage | ResourceLimitExceeded):
+        error = S3Error("InsufficientStorage", answer.message)
     if not isinstance(error, S3Error):
         log.error("%s %s failed", head.method, head.below, exc_info=error)
         error = S3Error("InternalError", "The server failed; its log has the traceback.")
@@ -324,10 +327,6 @@ def _check(name: str, request: Json, service: Service) -> None:
         raise S3Error("AccessDenied", msg)
 
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-_FULL = (
-    "The workspace's disk is full. Free space there, such as with `jupyter ml gc`; then try again."
-)
 _MEANT = {
     "ACL": ("private", "bucket-owner-full-control"),
     "StorageClass": ("STANDARD",),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from jupyter_ml.contract.errors import MLError, ServiceUnavailable
+from jupyter_ml.contract.errors import InsufficientStorage, MLError, ServiceUnavailable
 
 
 class StoreError(MLError):
     """The store cannot be used; the message says why and what to do."""
 
 
-class StoreFullError(StoreError, OSError):
+class StoreFullError(InsufficientStorage, StoreError, OSError):
     """There is no space left for the store; what was to be written was not."""
 
 
