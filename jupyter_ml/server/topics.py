@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.contract.errors import InternalFailure, MLError, answer_to
+from jupyter_ml.contract.errors import InternalFailure, MLError, ServiceError, answer_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
