@@ -111,6 +111,10 @@ class ScriptedEngine:
         del work
         return []
 
+    def describe(self, work: Work) -> dict[str, Any]:
+        """Return the work as JSON; it inherits nothing."""
+        return work.to_json()
+
     def submit(
         self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = (), tick: Sequence[str] = ()
     ) -> dict[str, Any]:

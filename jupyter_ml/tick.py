@@ -245,6 +245,7 @@ class Pass:
                 current,
                 state=ENDED,
                 verdict=verdict,
+                work={**current.work, "inherited": None},
                 ended_at=verdict.get("ended_at") or now,
                 started_at=verdict.get("started_at") or current.started_at,
                 resource_seconds=resource_seconds(current, verdict),

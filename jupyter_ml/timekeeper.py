@@ -19,7 +19,7 @@ from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.store.failures import StoreUnavailable
 from jupyter_ml.core.timers import Timers
 from jupyter_ml.engine.durable import read_json, write_json
-from jupyter_ml.engine.environment import MARKER
+from jupyter_ml.engine.environment import background
 from jupyter_ml.engine.identity import identify, is_alive, pid_of
 from jupyter_ml.tick import PRINCIPAL, tick
 
@@ -146,9 +146,7 @@ def ensure_timekeeper(runtime: Runtime, command: list[str]) -> None:
     with try_lock(lock) as free:
         if not free or _is_coming(lock):
             return
-    # Without the marker of a job that may have started it, which would take it along at its end.
-    env = {name: value for name, value in os.environ.items() if name != MARKER}
-    pid = detach(command, runtime.workspace.root / "background.log", env)
+    pid = detach(command, runtime.workspace.root / "background.log", background(os.environ))
     write_json(lock.with_name(_STARTED), {"identity": identify(pid)}, sync=False)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from jupyter_ml.core.operations import Operation
     from jupyter_ml.core.resources import Resource
-    from jupyter_ml.core.runtime import Principal, Runtime, Work
+    from jupyter_ml.core.runtime import Principal, Runtime
     from jupyter_ml.core.settings import Settings
     from jupyter_ml.core.workspace import Workspace
 
@@ -314,7 +314,7 @@ class Context:
 
     # Work
 
-    def submit(self, row: Row, work: Work) -> Attempt:
+    def submit(self, row: Row, work: Any) -> Attempt:
         """Wish that a resource's work is run; it is queued when this transaction commits.
 
         Raises
@@ -328,7 +328,8 @@ class Context:
             raise errors.ResourceLimitExceeded(" ".join(problems))
         self.workspace.artifacts.require_space(_LEAST_BYTES, f"Running {row.key}")
         self.wishes = True
-        return Attempts(self.connection).add(row, work.to_json(), self.now(), self.settings.machine)
+        described = self.runtime.engine.describe(work)
+        return Attempts(self.connection).add(row, described, self.now(), self.settings.machine)
 
     def stop(self, row: Row, reason: str = "Stopped") -> None:
         """Wish that all live attempts of a resource end."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _DETACHED = '"$@" </dev/null >/dev/null 2>>"$0" & echo $!'
 
 
-def detach(command: Sequence[str], errors: Path, env: Mapping[str, str] | None = None) -> int:
+def detach(command: Sequence[str], errors: Path, env: Mapping[str, str]) -> int:
     """Start a process in a session of its own and return its process id.
 
     Parameters
@@ -25,7 +25,7 @@ def detach(command: Sequence[str], errors: Path, env: Mapping[str, str] | None =
     errors
         File that its standard error is appended to.
     env
-        Its environment; that of this process by default.
+        Its environment.
     """
     # For this user alone, which the shell would leave to the umask.
     os.close(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))

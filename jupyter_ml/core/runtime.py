@@ -54,6 +54,9 @@ class Engine(Protocol):
     def validate(self, work: Any) -> list[str]:
         """Return why the work can never run here; empty if it can."""
 
+    def describe(self, work: Any) -> Json:
+        """Return the work as JSON, with what it inherits from its submitter, this process."""
+
     def observe(self, ref: AttemptRef) -> Any:
         """Return what is to be seen of an attempt."""
 
@@ -83,10 +86,3 @@ class Runtime:
     authorizer: Authorizer = field(default_factory=AllowAll)
     clock: Callable[[], float] = time.time
     tick_command: tuple[str, ...] = ()
-
-
-class Work(Protocol):
-    """A plan of work for an engine, as far as the core looks into it."""
-
-    def to_json(self) -> Json:
-        """Return it as JSON."""

@@ -1,4 +1,4 @@
-"""Which variables a job inherits from whoever submitted it: never a credential.
+"""Which variables what is started inherits from whoever submitted it: never a credential.
 
 Standard library only: the shim imports it.
 """
@@ -29,6 +29,13 @@ _AGENTS = frozenset(
     | {"KRB5CCNAME", "XAUTHORITY"}
 )
 _OF_A_KERNEL = frozenset({"CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "MPLBACKEND"})
+# What a program needs to run at all, to find its packages, the machine's GPUs and a database.
+_OF_ANY_PROGRAM = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
+    | {"VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "LD_LIBRARY_PATH"}
+    | {"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"}
+)
+_OF_ANY_PROGRAM_PREFIXES = ("JUPYTER_ML_", "LC_", "PG", "PYTHON", "XDG_")
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -61,6 +68,20 @@ def _may_pass(name: str, value: str) -> bool:
     if _URL_WITH_PASSWORD.search(value):
         return False
     return not (_MAY_BE_CREDENTIAL.search(value) and has_credential(value))
+
+
+def background(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a tick or a timekeeper, which outlives whoever starts it.
+
+    It works for all submitters, so it has only what it needs itself. The empty mark says that it is
+    no process of an attempt that started it, and does not end with that.
+    """
+    kept = {
+        name: value
+        for name, value in inheritable(environ).items()
+        if name in _OF_ANY_PROGRAM or name.startswith(_OF_ANY_PROGRAM_PREFIXES)
+    }
+    return {**kept, MARKER: ""}
 
 
 def threads(cpus: float) -> dict[str, str]:

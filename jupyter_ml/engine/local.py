@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,13 @@ class LocalEngine:
         if not os.path.isabs(program) or not os.access(program, os.X_OK):
             found.append(f"{program!r} is not the absolute path of a program that can be run.")
         return found + isolation.obstacles(work)
+
+    def describe(self, work: Work) -> dict[str, Any]:
+        """Return the work as JSON, with what it inherits from here; see `Engine.describe`."""
+        inherited = {
+            name: value for name, value in inheritable(os.environ).items() if _is_text(name + value)
+        }
+        return replace(work, inherited=inherited).to_json()
 
     def submit(
         self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = (), tick: Sequence[str] = ()
@@ -247,7 +255,8 @@ class LocalEngine:
             "number": ref.number,
             "host": ref.host,
             "token": ref.token,
-            "work": {**work.to_json(), "files": {}},
+            # The supervisor has what is inherited as its own environment.
+            "work": {**work.to_json(), "files": {}, "inherited": None},
             "gpu_ids": list(gpu_ids),
             "has_gpus": bool(here.gpus),
             "cpus": list(here.cpu_ids),
@@ -265,10 +274,10 @@ class LocalEngine:
     def _warm_spec(self, work: Work, gpu_ids: Sequence[int]) -> dict[str, Any] | None:
         if self._zygotes is None:
             return None
-        return self._zygotes.spec(work, self.machine, gpu_ids, os.environ)
+        return self._zygotes.spec(work, self.machine, gpu_ids, _environment(work))
 
     def _spawn(self, ref: AttemptRef, work: Work, warm: dict[str, Any] | None) -> None:
-        env = inheritable(os.environ) | {MARKER: ref.token}
+        env = _environment(work) | {MARKER: ref.token}
         process = None
         if self._zygotes is not None and warm is not None:
             process = self._zygotes.ask(warm, work, str(ref.directory), env)
@@ -280,6 +289,19 @@ class LocalEngine:
         if (who := identity.identify(process)) is not None:
             values = {"identity": who, "warm": is_warm}
             write_json(ref.directory / "spawned.json", values, sync=False)
+
+
+def _environment(work: Work) -> dict[str, str]:
+    return inheritable(os.environ if work.inherited is None else work.inherited)
+
+
+def _is_text(text: str) -> bool:
+    """Return whether a store can keep this; of variables that are no text, it cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @cache

@@ -243,6 +243,13 @@ class Engine(Protocol):
         """Return why the work can never run here, as sentences; empty when it can."""
         ...
 
+    def describe(self, work: Work) -> dict[str, Any]:
+        """Return the work as JSON, with what it inherits from this process, the submitter's.
+
+        Another process may start it, now or after a restart of the machine.
+        """
+        ...
+
     def submit(
         self, ref: AttemptRef, work: Work, gpu_ids: Sequence[int] = (), tick: Sequence[str] = ()
     ) -> dict[str, Any]:

@@ -16,13 +16,14 @@ def main(directory: str) -> None:
     """Run the attempt, then the command that takes note of its end."""
     from jupyter_ml.engine import awaiting  # noqa: PLC0415  (after `name_packages`)
     from jupyter_ml.engine.durable import read_json  # noqa: PLC0415
+    from jupyter_ml.engine.environment import background  # noqa: PLC0415
     from jupyter_ml.engine.supervisor import Supervisor  # noqa: PLC0415
     from jupyter_ml.engine.warm import folder, forked  # noqa: PLC0415
 
     Supervisor(directory).run()
     spec = read_json(os.path.join(directory, "work.json")) or {}
     if (tick := spec.get("tick")) and not awaiting.is_left_to_another(directory):
-        os.posix_spawnp(tick[0], tick, dict(os.environ), setpgroup=0)
+        os.posix_spawnp(tick[0], tick, background(os.environ), setpgroup=0)
     imports = os.path.join(directory, "members", "0", "imports.json")
     warm = spec.get("warm")
     # One that was forked itself leaves something new only where its job imported more.

@@ -38,6 +38,7 @@ WORK: dict[str, Any] = {
     "isolated": False,
     "mounts": False,
     "hands_on": False,
+    "inherited": None,
 }
 """What `work.Work` takes for granted, for programs that must start within milliseconds."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.engine import identity, tree
 from jupyter_ml.engine.durable import read_json, release, reserve, write_json
-from jupyter_ml.engine.environment import MARKER
+from jupyter_ml.engine.environment import background
 from jupyter_ml.engine.gauge import Gauge
 from jupyter_ml.engine.member import Member
 from jupyter_ml.engine.outcome import Cause, decide, signal_name
@@ -315,8 +315,7 @@ class Supervisor:
         if os.path.exists(self._path("ready.json")):
             self._told_ready = True
             tick = self._spec["tick"]
-            # Marked as no process of the attempt, whose end it shall not share.
-            os.posix_spawnp(tick[0], tick, {**os.environ, MARKER: ""}, setpgroup=0)
+            os.posix_spawnp(tick[0], tick, background(os.environ), setpgroup=0)
 
     def _kill_tree(self, ranks: Sequence[int] | None = None) -> None:
         """Kill until nothing is left; what forks meanwhile is found in the next round."""

@@ -21,8 +21,11 @@ class Work:
     argv
         Command of each member; the first element is the absolute path of the program.
     env
-        Variables set for the work. They win over what the submitter's environment holds;
-        credentials are never taken from there, so what the work needs must be given here.
+        Variables set for the work. They win over `inherited`, which has no credentials: those that
+        the work needs must be given here.
+    inherited
+        The submitter's variables, as `environment.inheritable` leaves them; whoever comes to start
+        the work has others. `None` for those of the process that starts it.
     instance_type
         Name of the size that the limits come from; only shown.
     cpus
@@ -96,6 +99,7 @@ class Work:
     isolated: bool = False
     mounts: bool = False
     hands_on: bool = False
+    inherited: Mapping[str, str] | None = None
 
     @property
     def is_service(self) -> bool:
@@ -111,6 +115,7 @@ class Work:
             "files": dict(self.files),
             "outputs": [list(pair) for pair in self.outputs],
             "preload": list(self.preload),
+            "inherited": None if self.inherited is None else dict(self.inherited),
         }
 
     @classmethod

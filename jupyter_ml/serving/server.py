@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.detach import detach
+from jupyter_ml.engine.environment import background
 from jupyter_ml.harness.archive import notes_of
 from jupyter_ml.serving.app import App, Backend
 from jupyter_ml.serving.compiled.report import COMPILED, COMPILING
@@ -197,6 +198,6 @@ def _spawn_tick(attempt_dir: Path) -> None:
     if not command:
         return
     try:
-        detach(command, attempt_dir / "tick.log")
+        detach(command, attempt_dir / "tick.log", background(os.environ))
     except (OSError, subprocess.CalledProcessError):
         log.exception("The workspace could not be told; it looks for itself in a while.")

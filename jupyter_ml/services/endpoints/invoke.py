@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import http.client
 import json
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from jupyter_ml.contract.members import check_members
 from jupyter_ml.contract.validator import validate
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.detach import detach
+from jupyter_ml.engine.environment import background
 from jupyter_ml.services.endpoints.generations import summary_of
 from jupyter_ml.services.endpoints.members import MEMBERS
 from jupyter_ml.services.endpoints.plan import MAX_BODY_BYTES
@@ -107,7 +109,8 @@ class _Ticks:
                 return
             self._next_at = now + _TICK_S
         with contextlib.suppress(OSError):  # no space or process now: the next request tries again
-            detach(runtime.tick_command, runtime.workspace.root / "background.log")
+            log_file = runtime.workspace.root / "background.log"
+            detach(runtime.tick_command, log_file, background(os.environ))
 
 
 _ticks = _Ticks()
