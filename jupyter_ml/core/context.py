@@ -55,6 +55,7 @@ class Context:
         self.principal = principal
         self._connection: sa.Connection | None = None
         self._writes = self.wishes = self.wrote = False
+        self._denied: list[Json] = []
 
     @property
     def workspace(self) -> Workspace:
@@ -125,9 +126,17 @@ class Context:
         try:
             self.runtime.authorizer.authorize(self.principal, name, request)
         except errors.AccessDeniedException as denial:
-            with self._transaction(writes=True):
-                self._record(API_CALL, name, request=request, error_code=denial.code)
+            self._denied.append({"name": name, "request": request, "error_code": denial.code})
+            self._log_denials()
             raise
+
+    def _log_denials(self) -> None:
+        """Log what was denied, after the transaction of the caller, which a denial undoes."""
+        if self._connection is None and self._denied:
+            denied, self._denied = self._denied, []
+            with self._transaction(writes=True):
+                for record in denied:
+                    self._record(API_CALL, **record)
 
     def _mutate(self, operation: Operation, request: Json) -> Json:
         shape = model.operation(operation.name).input
@@ -153,13 +162,16 @@ class Context:
             yield
             return
         store = self.workspace.store
-        with store.write() if writes else store.read() as connection:
-            self._connection, self._writes = connection, writes
-            try:
-                yield
-            finally:
-                self._connection, self._writes = None, False
-        self.wrote = self.wrote or writes
+        try:
+            with store.write() if writes else store.read() as connection:
+                self._connection, self._writes = connection, writes
+                try:
+                    yield
+                finally:
+                    self._connection, self._writes = None, False
+            self.wrote = self.wrote or writes
+        finally:
+            self._log_denials()
 
     @contextmanager
     def writing(self) -> Iterator[Context]:
@@ -179,10 +191,6 @@ class Context:
         if self._connection is None:
             raise RuntimeError("There is an open transaction only inside an operation.")
         return self._connection
-
-    def as_(self, principal: Principal) -> Context:
-        """Return a context of another principal, outside any transaction."""
-        return Context(self.runtime, principal)
 
     # Rows
 
@@ -293,10 +301,7 @@ class Context:
 
     def rows(self, kind: str, **columns: Any) -> list[Row]:
         """Return the resources of a kind whose columns have these values, oldest first."""
-        from jupyter_ml.core.store.tables import rows as table  # noqa: PLC0415
-
-        where = [table.c.kind == kind, *(table.c[name] == value for name, value in columns.items())]
-        return self.select(*where, order=[table.c.id])
+        return Rows(self.connection).of_kind(kind, **columns)
 
     def select(
         self,
@@ -380,7 +385,7 @@ class Context:
 
     def _record(self, type_: str, name: str, **record: Any) -> None:
         if type_ == API_CALL and "kind" not in record:
-            record = {**record, **self._subject(name, record.get("request") or {})}
+            record |= self.runtime.registry.subject(name, record.get("request") or {})
         EventLog(self.connection).append(
             {
                 "time": self.now(),
@@ -393,9 +398,3 @@ class Context:
         )
         if type_ == API_CALL and name in self.runtime.registry.awaited:
             self.wishes = True
-
-    def _subject(self, operation: str, request: Json) -> Json:
-        for resource in self.runtime.registry.resources.values():
-            if operation.endswith(resource.kind) and resource.key in request:
-                return {"kind": resource.kind, "key": request[resource.key]}
-        return {}

@@ -139,6 +139,13 @@ class Registry:
         """Return what becomes of each member of an operation's request, by its path."""
         return self.members.get(operation) or self._derived_members(operation)
 
+    def subject(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the kind and the key of the resource that a request is about, {} for none."""
+        for resource in self.resources.values():
+            if operation.endswith(resource.kind) and resource.key in request:
+                return {"kind": resource.kind, "key": request[resource.key]}
+        return {}
+
     def _derived_members(self, operation: str) -> dict[str, str]:
         for resource in self.resources.values():
             if operation == f"List{resource.kind}s":

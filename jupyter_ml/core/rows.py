@@ -120,6 +120,11 @@ class Rows:
         self._connection.execute(rows.delete().where(rows.c.id == row.id))
         self._connection.execute(tags.delete().where(tags.c.arn == row.arn))
 
+    def of_kind(self, kind: str, **columns: Any) -> list[Row]:
+        """Return the rows of a kind whose columns have these values, oldest first."""
+        where = [rows.c.kind == kind, *(rows.c[name] == value for name, value in columns.items())]
+        return self.select(*where, order=[rows.c.id])
+
     def select(
         self,
         *where: sa.ColumnElement[bool],

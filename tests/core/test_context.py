@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Call = Callable[..., dict[str, Any]]
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:experiment/first"
+TAGS = [{"Key": "team", "Value": "a"}]
 
 
 def test_what_was_created_is_described_with_arn_and_times(call: Call, clock: ManualClock) -> None:
@@ -84,6 +85,49 @@ def test_a_denial_is_refused_and_logged(runtime: Runtime) -> None:
         (event,) = ctx.events_since(0)
         assert (event.principal, event.error_code) == ("eve", "AccessDeniedException")
         assert ctx.find("Experiment", "first") is None
+
+
+class NobodyTags:
+    """Lets everybody do everything but tag."""
+
+    def authorize(self, principal: Principal, operation: str, request: Any) -> None:
+        del request
+        if operation == "AddTags":
+            msg = f"{principal.name} may not {operation}"
+            raise errors.AccessDeniedException(msg)
+
+
+def test_a_denial_of_what_an_operation_calls_outlives_what_it_undoes(runtime: Runtime) -> None:
+    def create_and_tag(ctx: Context, request: dict[str, Any]) -> dict[str, Any]:
+        row = ctx.add("Experiment", request["ExperimentName"], request=request)
+        return ctx.call("AddTags", {"ResourceArn": row.arn, "Tags": TAGS})
+
+    created = runtime.registry.operations["CreateExperiment"]
+    runtime.registry.operations["CreateExperiment"] = replace(created, handler=create_and_tag)
+    denying = replace(runtime, authorizer=NobodyTags())
+    with pytest.raises(errors.AccessDeniedException, match="eve may not AddTags"):
+        Context(denying, Principal("eve", "test")).call(
+            "CreateExperiment", {"ExperimentName": "first"}
+        )
+    with Context(runtime, Principal("ada", "test")).reading() as ctx:
+        assert ctx.find("Experiment", "first") is None
+        (event,) = ctx.events_since(0)
+        assert (event.name, event.principal, event.error_code) == (
+            "AddTags",
+            "eve",
+            "AccessDeniedException",
+        )
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_denial_that_the_caller_bears_is_logged_once(runtime: Runtime, *, writes: bool) -> None:
+    ctx = Context(replace(runtime, authorizer=NobodyTags()), Principal("eve", "test"))
+    with ctx.writing() if writes else ctx.reading():
+        for _ in range(2):
+            with pytest.raises(errors.AccessDeniedException):
+                ctx.call("AddTags", {"ResourceArn": ARN, "Tags": TAGS})
+    with ctx.reading():
+        assert [event.error_code for event in ctx.events_since(0)] == ["AccessDeniedException"] * 2
 
 
 def test_every_mutation_is_logged_with_its_resource(runtime: Runtime, call: Call) -> None:
