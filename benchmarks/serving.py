@@ -18,7 +18,9 @@ import numpy as np
 from load import Figures, closed_loop, open_loop
 from measure import cpu_seconds, memory_mb, publish, table
 from serving_bodies import bodies
-from serving_contestants import MODELS, PEERS, PEERS_BY_NAME, NoModel, Ours, ask
+from serving_contestants import MODELS, PEERS, ask
+from serving_others import PEERS_BY_NAME
+from serving_ours import NoModel, Ours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
