@@ -18,11 +18,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jupyter_ml.contract.errors import MLError, UsageError
+from jupyter_ml.contract.errors import MLError
 from jupyter_ml.core.credentials import is_secret_name
 from jupyter_ml.core.events.events import redact
 from jupyter_ml.toolkit.doctor import examine
 from jupyter_ml.toolkit.doctor.finding import Place
+from jupyter_ml.toolkit.new_file import new_file
 from jupyter_ml.toolkit.redaction import HIDDEN, redacted_log, why_secret
 
 if TYPE_CHECKING:
@@ -104,14 +105,7 @@ def write(path: Path, settings: Settings, connect: Callable[[], Client]) -> tupl
     if path.is_dir():
         path /= time.strftime("jupyter-ml-support-%Y%m%d-%H%M%S.zip")
     # Taken first: what cannot be written need not be collected.
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        msg = f"{path} exists already; nothing is overwritten. Name another file."
-        raise UsageError(msg) from None
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}."
-        raise MLError(msg) from error
+    descriptor = new_file(path, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             parts = collect(settings, connect)

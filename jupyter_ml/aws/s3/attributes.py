@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from jupyter_ml.aws.s3.checksums import Checksum
 
 Json = dict[str, Any]
+# With what headers an object was put, it is given out again, unless the reader asks for others.
 KEPT = (
     "CacheControl",
     "ContentDisposition",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jupyter_ml.aws.s3.attributes import KEPT
+
 _ENCRYPTION = "rejected: objects are not encrypted here; leave it out"
 # The SageMaker SDKs ask for it with each archive of code that they upload.
 _MANAGED = (
@@ -50,18 +52,7 @@ _CHECKSUMS = {
     },
     **{f"ChecksumXXHASH{name}": _XXHASH for name in ("64", "3", "128")},
 }
-_KEPT = dict.fromkeys(
-    (
-        "CacheControl",
-        "ContentDisposition",
-        "ContentEncoding",
-        "ContentLanguage",
-        "ContentType",
-        "Expires",
-        "Metadata",
-    ),
-    _USED,
-)
+_KEPT = dict.fromkeys((*KEPT, "Metadata"), _USED)
 _NEW_OBJECT = {
     **_OBJECT,
     **_KEPT,
@@ -93,17 +84,7 @@ _READ = {
     **_CONDITIONS,
     **_TIMES,
     **_CUSTOMER_KEY,
-    **{
-        f"Response{name}": _USED
-        for name in (
-            "CacheControl",
-            "ContentDisposition",
-            "ContentEncoding",
-            "ContentLanguage",
-            "ContentType",
-            "Expires",
-        )
-    },
+    **{f"Response{name}": _USED for name in KEPT},
     "Range": _USED,
     "VersionId": _VERSION,
     "PartNumber": "rejected: an object is one file, whose parts are not kept; use Range",

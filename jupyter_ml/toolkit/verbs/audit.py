@@ -11,6 +11,7 @@ show more than the workspace can: `audit verify --head HEAD`, `audit verify --he
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import MLError, UsageError
+from jupyter_ml.toolkit.new_file import new_file
 from jupyter_ml.toolkit.verbs.output import Table, Text
 
 if TYPE_CHECKING:
@@ -90,7 +92,10 @@ def _list(client: Client, args: argparse.Namespace) -> Table:
 def _export(client: Client, args: argparse.Namespace) -> Text | None:
     events = islice(_found(client, args, "Ascending"), args.limit)
     with ExitStack() as stack:
-        target = sys.stdout if args.path is None else stack.enter_context(_new(args.path))
+        target: TextIO = sys.stdout
+        if args.path is not None:
+            descriptor = new_file(Path(args.path))
+            target = stack.enter_context(os.fdopen(descriptor, "w", encoding="utf-8"))
         number = 0
         for event in events:
             target.write(event["CloudTrailEvent"] + "\n")
@@ -98,17 +103,6 @@ def _export(client: Client, args: argparse.Namespace) -> Text | None:
     if args.path is None:
         return None
     return Text(f"{number:,} events in {args.path}, one JSON record of CloudTrail's form a line.")
-
-
-def _new(path: str) -> TextIO:
-    try:
-        return Path(path).open("x", encoding="utf-8")
-    except FileExistsError:
-        msg = f"{path} exists already; nothing is overwritten. Name another file."
-        raise UsageError(msg) from None
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}."
-        raise MLError(msg) from error
 
 
 def _head(client: Client, args: argparse.Namespace) -> Text:
