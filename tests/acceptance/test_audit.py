@@ -9,10 +9,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from desk import Desk, events
-from jupyter_process import TOKEN, environment, start
+from jupyter_process import TOKEN, environment, session_of, start
 
 from jupyter_ml.client import connect
 from jupyter_ml.client_http import HttpClient
@@ -41,11 +40,9 @@ def test_a_change_from_every_surface_is_on_record(
     try:
         http = HttpClient(server.url, TOKEN)
         http.call("CreateExperiment", {"ExperimentName": "by-http"})
-        keys = json.loads(http.send("GET", "credentials", None, {})[1])
-        session = boto3.Session(
-            keys["AccessKeyId"], keys["SecretAccessKey"], region_name=keys["Region"]
+        sagemaker = session_of(server.url).client(
+            "sagemaker", endpoint_url=f"{server.url}jupyter-ml/aws"
         )
-        sagemaker = session.client("sagemaker", endpoint_url=f"{server.url}jupyter-ml/aws")
         sagemaker.create_experiment(ExperimentName="by-boto3")
         monkeypatch.setenv("JUPYTER_ML_WORKSPACE", str(workspace))
         monkeypatch.setenv("JUPYTER_ML_FREE_FLOOR_MB", "1")

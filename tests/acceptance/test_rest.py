@@ -9,12 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from desk import Desk
-from jupyter_process import TOKEN, JupyterProcess, start
+from jupyter_process import TOKEN, JupyterProcess, session_of, start
 
 from jupyter_ml.client_http import HttpClient
 
@@ -74,12 +73,7 @@ def ask(request: pytest.FixtureRequest, server: JupyterProcess) -> Ask:
 @pytest.fixture(scope="module")
 def runtime(server: JupyterProcess) -> Any:
     """boto3's client of the data plane."""
-    _, content = HttpClient(server.url, TOKEN).send("GET", "credentials", None, {})
-    keys = json.loads(content)
-    session = boto3.Session(
-        keys["AccessKeyId"], keys["SecretAccessKey"], region_name=keys["Region"]
-    )
-    return session.client(
+    return session_of(server.url).client(
         "sagemaker-runtime",
         endpoint_url=f"{server.url}jupyter-ml/aws",
         config=Config(retries={"total_max_attempts": 1}, read_timeout=120),

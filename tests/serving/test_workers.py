@@ -7,13 +7,14 @@ import json
 import os
 import signal
 import sys
-import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import psutil
+from load import Load
 
 from jupyter_ml.harness.archive import pack
 from jupyter_ml.testing import eventually
+from tests.serving.conftest import script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +32,6 @@ def transform_fn(m, body, ct, accept):
 """
 
 
-def script(folder: Path, text: str) -> Path:
-    """Return a model folder with this inference script."""
-    (folder / "code").mkdir(parents=True)
-    (folder / "code" / "inference.py").write_text(text)
-    return folder
-
-
 def children(served: Served) -> list[int]:
     """Return the process ids of the workers; one that waits to be reaped is none."""
     found = []
@@ -48,42 +42,13 @@ def children(served: Served) -> list[int]:
     return found
 
 
-class Load:
-    """Clients that ask without a pause until they are stopped."""
-
-    def __init__(self, served: Served, body: Any, clients: int = 8) -> None:
-        self.answers: list[tuple[int, Any]] = []
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._ask, args=(served, body)) for _ in range(clients)
-        ]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait_for(self, more: int) -> None:
-        """Wait until so many more requests have been answered."""
-        wanted = len(self.answers) + more
-        eventually(lambda: len(self.answers) >= wanted, timeout_s=60)
-
-    def _ask(self, served: Served, body: Any) -> None:
-        while not self._stopped.is_set():
-            self.answers.append(served.invoke(body))
-
-
 def test_workers_killed_under_load_fail_no_request(
     serve: Callable[..., Served], cancer: Fitted
 ) -> None:
     served = serve(cancer.model_dir, workers=2).wait()
     expected = cancer.estimator.predict(cancer.frame.iloc[:2]).tolist()
-    with Load(served, cancer.frame.iloc[:2].to_numpy().tolist()) as load:
+    rows = cancer.frame.iloc[:2].to_numpy().tolist()
+    with Load(lambda: served.invoke(rows), clients=8) as load:
         for _ in range(3):
             load.wait_for(50)
             eventually(lambda: served.request("GET", "/ping")[0] == 200)
@@ -101,7 +66,7 @@ def test_both_workers_killed_at_once_fail_no_request(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:
     served = serve(script(tmp_path / "slow", SLOW), workers=2).wait()
-    with Load(served, {}) as load:
+    with Load(lambda: served.invoke({}), clients=8) as load:
         load.wait_for(20)
         for pid in children(served):
             os.kill(pid, signal.SIGKILL)
@@ -112,7 +77,7 @@ def test_both_workers_killed_at_once_fail_no_request(
 
 def test_both_workers_get_their_share(serve: Callable[..., Served], tmp_path: Path) -> None:
     served = serve(script(tmp_path / "slow", SLOW), workers=2).wait()
-    with Load(served, {}, clients=4) as load:
+    with Load(lambda: served.invoke({})) as load:
         load.wait_for(100)
     pids = [answer["pid"] for _, answer in load.answers]
     assert len(set(pids)) == 2
@@ -123,7 +88,7 @@ def test_a_request_that_kills_its_worker_ends_by_itself(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:
     served = serve(script(tmp_path / "slow", SLOW), workers=2).wait()
-    with Load(served, {}, clients=4) as load:
+    with Load(lambda: served.invoke({})) as load:
         load.wait_for(20)
         status, answer = served.invoke("die")
         load.wait_for(20)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NotConnected
+from jupyter_process import session_of
 
 from jupyter_ml.contract.errors import ServiceUnavailable, from_wire
 
@@ -40,12 +39,7 @@ class Boto3Client:
     def _client(self, service: str) -> Any:
         server = self._house.server
         if (service, server.url) not in self._clients:
-            _, content = server.send("GET", "credentials", None, {})
-            keys = json.loads(content)
-            session = boto3.Session(
-                keys["AccessKeyId"], keys["SecretAccessKey"], region_name=keys["Region"]
-            )
-            self._clients[service, server.url] = session.client(
+            self._clients[service, server.url] = session_of(server.url).client(
                 service,
                 endpoint_url=f"{server.url}/jupyter-ml/aws{'/s3' if service == 's3' else ''}",
                 config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),

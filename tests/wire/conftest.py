@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Helpers of this folder are imported by name, whatever import mode pytest runs in.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from jupyter_process import JupyterProcess, start
+from jupyter_process import JupyterProcess, keys_of, start
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +23,9 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterProcess
     server = start(tmp_path_factory.mktemp("jupyter"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def keys(jupyter: JupyterProcess) -> dict[str, str]:
+    """Return what the server hands to those with its token."""
+    return keys_of(jupyter.url)

@@ -9,9 +9,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+
+from jupyter_ml.client_http import HttpClient
 from jupyter_ml.testing import eventually
+
+if TYPE_CHECKING:
+    import boto3
 
 ROOT = Path(__file__).parents[2]
 BASE_URL = "/user/ann/"
@@ -115,6 +120,21 @@ def certificate(folder: Path) -> tuple[Path, Path]:
         capture_output=True,
     )
     return files
+
+
+def keys_of(url: str) -> dict[str, str]:
+    """Return what a server hands to those with its token: a key pair and the region."""
+    _, content = HttpClient(url, TOKEN).send("GET", "credentials", None, {})
+    keys: dict[str, str] = json.loads(content)
+    return keys
+
+
+def session_of(url: str) -> boto3.Session:
+    """Return a session of boto3 with the keys of a server."""
+    import boto3  # noqa: PLC0415  (who does without it need not wait for it)
+
+    keys = keys_of(url)
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], region_name=keys["Region"])
 
 
 def variables(server: JupyterProcess) -> dict[str, str]:

@@ -28,14 +28,6 @@ Connect = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def keys(jupyter: JupyterProcess) -> dict[str, str]:
-    """Return what the server hands to those with its token."""
-    _, content = HttpClient(jupyter.url, TOKEN).send("GET", "credentials", None, {})
-    answer: dict[str, str] = json.loads(content)
-    return answer
-
-
-@pytest.fixture(scope="session")
 def connect(jupyter: JupyterProcess, keys: dict[str, str]) -> Connect:
     """Return a maker of boto3 clients of the server."""
 

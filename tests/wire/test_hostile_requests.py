@@ -23,7 +23,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from jupyter_process import TOKEN, JupyterProcess, start
+from jupyter_process import TOKEN, JupyterProcess, keys_of, start
 
 from jupyter_ml.client_http import HttpClient
 from jupyter_ml.contract import model
@@ -101,11 +101,10 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """One server for all requests: they meet what others left."""
     server = start(tmp_path_factory.mktemp("hostile"))
     client = HttpClient(server.url, TOKEN)
-    _, content = client.send("GET", "credentials", None, {})
     client.call("CreateExperiment", {"ExperimentName": "a"})
     client.call("CreateTrial", {"TrialName": "a", "ExperimentName": "a"})
     client.call("CreateTrialComponent", {"TrialComponentName": "a"})
-    target = Target(server, json.loads(content))
+    target = Target(server, keys_of(server.url))
     yield target
     target.connection.close()
     for endpoint in client.call("ListEndpoints", {"MaxResults": 100})["Endpoints"]:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from jupyter_process import TOKEN, JupyterProcess
-
-from jupyter_ml.client_http import HttpClient
+from jupyter_process import JupyterProcess, session_of
 
 
 @pytest.fixture(scope="module")
 def sagemaker(jupyter: JupyterProcess) -> Any:
     """Return a client of a server that has seven runs of two trials."""
-    _, content = HttpClient(jupyter.url, TOKEN).send("GET", "credentials", None, {})
-    keys = json.loads(content)
-    client = boto3.client(
+    client = session_of(jupyter.url).client(
         "sagemaker",
         endpoint_url=f"{jupyter.url}jupyter-ml/aws",
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        region_name=keys["Region"],
         config=Config(retries={"total_max_attempts": 1}),
     )
     client.create_experiment(ExperimentName="searched")

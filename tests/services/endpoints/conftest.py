@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import tarfile
-import threading
 from typing import TYPE_CHECKING, Any
 
 import joblib
 import psutil
 import pytest
+from load import Load
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import GradientBoostingClassifier
 
@@ -111,41 +111,6 @@ class Endpoints:
             "def model_fn(d): return 0\n"
             f"def transform_fn(m, body, ct, accept): return {json.dumps(json.dumps(text))}\n",
         )
-
-
-class Load:
-    """Clients that invoke without a pause until they are stopped."""
-
-    def __init__(self, ask: Callable[[], Any], clients: int = 4) -> None:
-        self.answers: list[Any] = []
-        self.by_client: list[list[Any]] = [[] for _ in range(clients)]
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(ask, own)) for own in self.by_client
-        ]
-
-    def __enter__(self) -> Load:  # noqa: PYI034
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait_for(self, more: int) -> None:
-        """Wait until so many more requests have been answered."""
-        wanted = len(self.answers) + more
-        eventually(lambda: len(self.answers) >= wanted, timeout_s=START_S)
-
-    def _run(self, ask: Callable[[], Any], own: list[Any]) -> None:
-        while not self._stopped.is_set():
-            try:
-                own.append(ask())
-            except Exception as error:  # noqa: BLE001
-                own.append(error)
-            self.answers.append(own[-1])
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
-from jupyter_process import TOKEN
-
-from jupyter_ml.client_http import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +23,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 def address(jupyter: JupyterProcess) -> str:
     """Return where S3 answers."""
     return f"{jupyter.url}jupyter-ml/aws/s3"
-
-
-@pytest.fixture(scope="session")
-def keys(jupyter: JupyterProcess) -> dict[str, str]:
-    """Return what the server hands to those with its token."""
-    _, content = HttpClient(jupyter.url, TOKEN).send("GET", "credentials", None, {})
-    answer: dict[str, str] = json.loads(content)
-    return answer
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -14,14 +13,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 from botocore.config import Config
-from jupyter_process import TOKEN, environment, start
+from jupyter_process import environment, session_of, start
 
 from jupyter_ml.aws.s3.buckets import Buckets
 from jupyter_ml.aws.s3.objects import find_record, open_object
-from jupyter_ml.client_http import HttpClient
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import eventually, fresh_settings
 
@@ -53,11 +50,8 @@ for version in itertools.count():
 
 
 def connect(url: str) -> Any:
-    _, content = HttpClient(url, TOKEN).send("GET", "credentials", None, {})
-    keys = json.loads(content)
-    session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], region_name="us-east-1")
     once = Config(retries={"total_max_attempts": 1}, read_timeout=20)
-    return session.client("s3", endpoint_url=f"{url}jupyter-ml/aws/s3", config=once)
+    return session_of(url).client("s3", endpoint_url=f"{url}jupyter-ml/aws/s3", config=once)
 
 
 @pytest.mark.slow

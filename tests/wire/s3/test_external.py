@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
-from jupyter_process import TOKEN, JupyterProcess, start
+from jupyter_process import TOKEN, JupyterProcess, session_of, start
 from training_code import SCRIPT, source_archive, training_request
 
 from jupyter_ml.client_http import HttpClient
@@ -70,10 +69,7 @@ def here(
 @pytest.fixture(scope="module")
 def sagemaker(here: JupyterProcess) -> Any:
     """Return a client of that server."""
-    _, content = HttpClient(here.url, TOKEN).send("GET", "credentials", None, {})
-    pair = json.loads(content)
-    session = boto3.Session(pair["AccessKeyId"], pair["SecretAccessKey"], region_name="us-east-1")
-    return session.client("sagemaker", endpoint_url=f"{here.url}jupyter-ml/aws")
+    return session_of(here.url).client("sagemaker", endpoint_url=f"{here.url}jupyter-ml/aws")
 
 
 @pytest.fixture(scope="module")
