@@ -30,7 +30,7 @@ help:  ## Show the targets
 
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Python 3.11 or newer is needed; '$(PYTHON)' is older. Say which one: make PYTHON=python3.12"; exit 1; }
+		echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not: make PYTHON=python3.12 names another"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { \
 		echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
@@ -77,8 +77,11 @@ quickstart: $(READY)  ## Set up .venv and run examples/00-quickstart.ipynb from 
 	@echo "The executed notebook: $(CURDIR)/build/quickstart.ipynb"
 	@echo "Open it in JupyterLab: make lab"
 
+# Jupyter runs for root only where it is told to. In a container there is often nobody else.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 lab: $(READY)  ## Open JupyterLab on the examples, with the jobs that the quickstart ran
-	JUPYTER_ML_WORKSPACE='$(WORKSPACE)' $(BIN)/jupyter lab --notebook-dir '$(CURDIR)' \
+	JUPYTER_ML_WORKSPACE='$(WORKSPACE)' $(BIN)/jupyter lab $(AS_ROOT) --notebook-dir '$(CURDIR)' \
 		--LabApp.default_url=/lab/tree/examples/00-quickstart.ipynb
 
 test: lint site test-typescript test-python test-browser test-examples  ## Run everything that CI checks
@@ -138,17 +141,19 @@ define debian
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then root=; \
 	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then root="sudo -n"; \
 	else echo "The $(1) need $(2), and it cannot be installed from here. Install it with your package" \
-		"manager."; exit 1; fi; \
+		"manager; on Debian and Ubuntu: apt-get install $(4)"; exit 1; fi; \
 	echo "Installing $(2) for the $(1)"; mkdir -p build; \
 	$$root apt-get -q -o DPkg::Lock::Timeout=300 update >build/$@.log 2>&1; \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
 		install --no-install-recommends $(4) >>build/$@.log 2>&1 \
-		|| { tail -n 20 build/$@.log; exit 1; }; rm -f build/$@.log
+		|| { tail -n 20 build/$@.log; echo "Installing $(4) failed, see above. Install $(2) in another way."; \
+		exit 1; }; rm -f build/$@.log
 endef
 
 chromium:
-	$(call debian,browser tests,Chromium (chromium on the PATH),command -v chromium chromium-browser \
-		google-chrome >/dev/null,chromium fonts-dejavu-core)
+	$(call debian,browser tests,Chromium (chromium or google-chrome on the PATH),command -v chromium \
+		>/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome \
+		>/dev/null,chromium fonts-dejavu-core)
 
 # The server's programs are enough: the tests start one of their own, in a folder of their own.
 postgresql:
