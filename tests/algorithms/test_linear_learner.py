@@ -163,17 +163,6 @@ def test_several_classes_stand_side_by_side_in_csv():
     assert encode(answers, "text/csv") == (b"0.25,0.75,1\n", "text/csv")
 
 
-def _job(harness: HarnessRun, folder: Path, files: dict[str, str], **hyperparameters: str) -> None:
-    harness.job.update(program=None, module="jupyter_ml.algorithms.linear_learner", source=None)
-    harness.job["hyperparameters"] = hyperparameters
-    for name, text in files.items():
-        channel = name.partition(".")[0]
-        (folder / channel).mkdir()
-        (folder / channel / name).write_text(text)
-        where = str(folder / channel)
-        harness.job["channels"].append({"name": channel, "uri": where, "path": where})
-
-
 def _csv(start: int) -> str:
     rows, labels = datasets.load_breast_cancer(return_X_y=True)
     table = np.column_stack([labels, rows[:, :5]])[start::3]
@@ -185,7 +174,7 @@ def test_a_job_tells_sagemakers_metrics_and_its_model_is_served(
 ) -> None:
     files = {f"{name}.csv": _csv(i) for i, name in enumerate(("train", "validation", "test"))}
     given = {"predictor_type": "binary_classifier", "feature_dim": "5", "mini_batch_size": "50"}
-    _job(harness, tmp_path, files, **given)
+    harness.use_algorithm("linear_learner", files, **given)
     code, output = harness.run()
     assert code == 0, output
     series = harness.metrics
@@ -212,9 +201,11 @@ def test_a_job_tells_sagemakers_metrics_and_its_model_is_served(
     )
 
 
-def test_it_learns_from_sparse_rows(harness: HarnessRun, tmp_path: Path) -> None:
+def test_it_learns_from_sparse_rows(harness: HarnessRun) -> None:
     lines = [f"{i % 2} {i % 2}:1 {i % 5 + 2}:1" for i in range(200)]
-    _job(harness, tmp_path, {"train.libsvm": "\n".join(lines)}, predictor_type="binary_classifier")
+    harness.use_algorithm(
+        "linear_learner", {"train.libsvm": "\n".join(lines)}, predictor_type="binary_classifier"
+    )
     code, output = harness.run()
     assert code == 0, output
     assert harness.metrics["train:objective_loss"].values[-1] < 0.2
@@ -229,9 +220,11 @@ def test_it_learns_from_sparse_rows(harness: HarnessRun, tmp_path: Path) -> None
     ],
 )
 def test_data_that_does_not_fit_is_told(
-    harness: HarnessRun, tmp_path: Path, text: str, given: dict[str, str], message: str
+    harness: HarnessRun, text: str, given: dict[str, str], message: str
 ) -> None:
-    _job(harness, tmp_path, {"train.csv": text}, predictor_type="binary_classifier", **given)
+    harness.use_algorithm(
+        "linear_learner", {"train.csv": text}, predictor_type="binary_classifier", **given
+    )
     code, _ = harness.run()
     assert code == 1
     assert harness.failure["Reason"] == "ClientError"

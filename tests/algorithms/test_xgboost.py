@@ -8,8 +8,6 @@ import pytest
 from jupyter_ml.algorithms import HyperparameterError, by_image, by_name, repository
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.services.training.conftest import HarnessRun
 
 np = pytest.importorskip("numpy")
@@ -85,20 +83,11 @@ def _rows(count: int, seed: int) -> str:
     )
 
 
-def _job(harness: HarnessRun, folder: Path, files: dict[str, str], **hyperparameters: str) -> None:
-    harness.job.update(program=None, module="jupyter_ml.algorithms.xgboost", source=None)
-    harness.job["hyperparameters"] = {"num_round": "20", **hyperparameters}
-    for name, text in files.items():
-        channel = name.partition(".")[0]
-        (folder / channel).mkdir()
-        (folder / channel / name).write_text(text)
-        where = str(folder / channel)
-        harness.job["channels"].append({"name": channel, "uri": where, "path": where})
-
-
-def test_it_learns_from_csv_and_tells_its_metrics(harness: HarnessRun, tmp_path: Path) -> None:
+def test_it_learns_from_csv_and_tells_its_metrics(harness: HarnessRun) -> None:
     files = {"train.csv": _rows(400, 0), "validation.csv": _rows(200, 1)}
-    _job(harness, tmp_path, files, objective="binary:logistic", eval_metric="auc,logloss")
+    harness.use_algorithm(
+        "xgboost", files, objective="binary:logistic", eval_metric="auc,logloss", num_round="20"
+    )
     code, output = harness.run()
     assert code == 0, output
     assert "[19]#011train-auc:" in output
@@ -114,29 +103,31 @@ def test_it_learns_from_csv_and_tells_its_metrics(harness: HarnessRun, tmp_path:
     assert json.loads((harness.attempt / "progress.json").read_text())["fraction"] == 1.0
 
 
-def test_it_learns_from_libsvm(harness: HarnessRun, tmp_path: Path) -> None:
+def test_it_learns_from_libsvm(harness: HarnessRun) -> None:
     lines = []
     for line in _rows(200, 0).splitlines():
         label, *features = line.split(",")
         lines.append(" ".join([label, *(f"{i}:{v}" for i, v in enumerate(features))]))
-    _job(harness, tmp_path, {"train.libsvm": "\n".join(lines)}, objective="binary:logistic")
+    harness.use_algorithm(
+        "xgboost", {"train.libsvm": "\n".join(lines)}, objective="binary:logistic", num_round="20"
+    )
     code, output = harness.run()
     assert code == 0, output
     assert harness.metrics["train:logloss"].values[-1] < 0.2
 
 
-def test_a_header_is_refused_in_words(harness: HarnessRun, tmp_path: Path) -> None:
-    _job(harness, tmp_path, {"train.csv": "target,a\n0,1\n"})
+def test_a_header_is_refused_in_words(harness: HarnessRun) -> None:
+    harness.use_algorithm("xgboost", {"train.csv": "target,a\n0,1\n"}, num_round="20")
     code, _ = harness.run()
     assert code == 1
     assert harness.failure["Reason"] == "ClientError"
     assert "begins with 'target'" in harness.failure["Message"]
 
 
-def test_what_xgboost_refuses_is_told_without_its_stack(
-    harness: HarnessRun, tmp_path: Path
-) -> None:
-    _job(harness, tmp_path, {"train.csv": "-0.5,1\n1.2,2\n"}, objective="binary:logistic")
+def test_what_xgboost_refuses_is_told_without_its_stack(harness: HarnessRun) -> None:
+    harness.use_algorithm(
+        "xgboost", {"train.csv": "-0.5,1\n1.2,2\n"}, objective="binary:logistic", num_round="20"
+    )
     code, _ = harness.run()
     assert code == 1
     assert "label must be in" in harness.failure["Message"]

@@ -62,6 +62,17 @@ class HarnessRun:
                 tar.add(item, item.name)
         self.job["source"] = str(archive)
 
+    def use_algorithm(self, name: str, files: dict[str, str], **hyperparameters: str) -> None:
+        """Run a built-in algorithm on files, each in a channel of its name."""
+        self.job.update(program=None, module=f"jupyter_ml.algorithms.{name}", source=None)
+        self.job["hyperparameters"] = hyperparameters
+        for file, text in files.items():
+            channel = file.partition(".")[0]
+            (self.folder / channel).mkdir()
+            (self.folder / channel / file).write_text(text)
+            where = str(self.folder / channel)
+            self.job["channels"].append({"name": channel, "uri": where, "path": where})
+
     def start(self, rank: int = 0, members: int = 1) -> subprocess.Popen[str]:
         self.attempt.mkdir(exist_ok=True)
         (self.attempt / "training.json").write_text(json.dumps(self.job))
