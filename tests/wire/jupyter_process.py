@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
 from jupyter_ml.client_http import HttpClient
 from jupyter_ml.testing import eventually
 
