@@ -52,6 +52,7 @@ def test_a_wrong_column_is_named(
         ([[1.0, 2.0]], "The model takes 30 columns ('mean radius', "),
         ([[1.0] * 30, [1.0] * 29], "Row 2 has 29 values, not 30."),
         ([[1.0] * 29 + ["tall"]], "Row 1, column 30: 'tall' is not a number."),
+        ([[1.0] * 29 + [10**400]], "Row 1, column 30: 1000"),
         (b"{", "The body is not JSON"),
         ([], "The request has no rows."),
         (7, "The body holds int, not rows."),
