@@ -174,6 +174,9 @@ def _as_response(answer: Any, accept: str) -> tuple[bytes, str]:
         body, content_type = answer
     else:
         body, content_type = answer, _first_type(accept)
+    if not isinstance(content_type, str) or not content_type.isprintable():
+        msg = f"The handler returned the content type {content_type!r}; return one line of text."
+        raise TypeError(msg)
     if isinstance(body, str):
         body = body.encode()
     if not isinstance(body, bytes | bytearray):

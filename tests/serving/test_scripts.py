@@ -75,6 +75,17 @@ def test_a_script_may_speak_its_own_content_types(
     )
 
 
+@pytest.mark.parametrize("kind", ["'text/a\\r\\nX-Other: b'", "None", "b'text/a'"])
+def test_a_content_type_that_is_no_line_of_text_is_refused(
+    serve: Callable[..., Served], tmp_path: Path, kind: str
+) -> None:
+    text = f"def model_fn(d): return 0\ndef transform_fn(m, body, ct, accept): return '', {kind}\n"
+    served = serve(script(tmp_path / "odd", text)).wait()
+    status, answer = served.invoke({})
+    assert (status, answer["type"]) == (500, "ModelError")
+    assert "return one line of text" in answer["message"]
+
+
 def test_an_exception_in_the_script_is_a_model_error_and_logged(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:
