@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import sys
 import time
 import warnings
 from typing import TYPE_CHECKING
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# How long the thread of a model may hold the interpreter while requests wait to be read, and the
+# other way round; Python's own 5 ms are longer than most predictions.
+_SWITCH_S = 0.001
 INFERENCE_SCRIPT = "inference script"
 """What `Ready.model` says where functions of the user answer."""
 
@@ -61,3 +66,14 @@ async def load(config: ServeConfig) -> tuple[Inference, Ready]:
     batches = inference.is_batching
     ready = Ready(test, load_ms, checks, columns, inputs_of(schema), request, batches, name)
     return inference, ready
+
+
+def settle() -> None:
+    """Make this process quick to answer, now that it has loaded what it answers with.
+
+    The collector of garbage passes over what is there: libraries and a model are a million
+    objects, and whoever asks while it looks at them all waits for longer than a thousand answers
+    take.
+    """
+    sys.setswitchinterval(_SWITCH_S)
+    gc.freeze()

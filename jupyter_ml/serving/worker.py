@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml.serving.config import ServeConfig
 from jupyter_ml.serving.failure import failure_of
 from jupyter_ml.serving.frames import CONTROL, FrameProtocol
-from jupyter_ml.serving.loading import load
+from jupyter_ml.serving.loading import load, settle
 
 if TYPE_CHECKING:
     from jupyter_ml.serving.inference import Inference
@@ -43,6 +43,7 @@ async def _serve(config: ServeConfig, connection: socket.socket) -> None:
     async def adopt() -> None:
         if inference is not None:
             protocol.write(CONTROL, {"adopted": await inference.adopt(config.compiled_dir)})
+            settle()
 
     def on_frame(number: int, header: dict[str, Any], body: bytes) -> None:
         work = adopt() if number == CONTROL else answer(number, header, body)
@@ -59,5 +60,6 @@ async def _serve(config: ServeConfig, connection: socket.socket) -> None:
         protocol.write(CONTROL, {"failure": failure_of(error, "Loading the model")})
         protocol.close()
     else:
+        settle()
         protocol.write(CONTROL, {"ready": ready.to_json()})
     await gone.wait()
