@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_ml.core import exposition
 from jupyter_ml.serving import codec, figures, open_inference
+from jupyter_ml.serving.heads import Heads
 from jupyter_ml.serving.inference import Reply, problem
 from jupyter_ml.serving.open_inference import OpenInference
 from jupyter_ml.serving.payloads import JSON
+from jupyter_ml.serving.responses import Responses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 # A body that is too large is read to its end and dropped up to this size, so that the caller gets
 # the answer instead of a broken pipe.
 _DRAINED_BYTES = 64 * 1024 * 1024
+# Larger bodies come in pieces, which the caller may have to wait with.
+_SMALL_BYTES = 65_536
 
 
 class Predicts(Protocol):
@@ -42,6 +46,11 @@ class Predicts(Protocol):
 
 class Backend(Predicts, Protocol):
     """Who answers invocations: the model in this process, or a pool of workers."""
+
+    def begin(
+        self, body: bytes, content_type: str, accept: str, done: Callable[[Reply], None]
+    ) -> bool:
+        """Answer as `infer` does by calling `done`; return `False` where that takes a task."""
 
     @property
     def workers(self) -> int:
@@ -78,11 +87,12 @@ class App:
         self, config: ServeConfig, backend: Backend, stats: Stats, ready: Mapping[str, Any]
     ) -> None:
         self._config = config
-        self._backend = backend
+        self.backend = backend
         self._tensors = OpenInference(config.endpoint, backend, ready)
-        self._stats = stats
+        self.stats = stats
         self._authorization = f"Bearer {config.token}".encode()
-        self._variant = config.variant.encode()
+        self.responses = Responses(config.variant)
+        self.heads = Heads(self._authorization, min(config.max_body_bytes, _SMALL_BYTES))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -103,7 +113,7 @@ class App:
         if not hmac.compare_digest(authorization, self._authorization):
             reply = _stranger(route[1])
         elif route == ("POST", "/invocations"):
-            reply = await self._predict(self._backend, receive, length, content_type, accept)
+            reply = await self._predict(self.backend, receive, length, content_type, accept)
         elif _is_tensors(route[1]):
             reply = await self._protocol(scope, receive, length, content_type)
         else:
@@ -113,7 +123,7 @@ class App:
     async def _predict(
         self, answers: Predicts, receive: Receive, length: int, content_type: bytes, accept: bytes
     ) -> Reply:
-        stats = self._stats
+        stats = self.stats
         started = time.perf_counter()
         stats.in_flight += 1
         try:
@@ -139,7 +149,7 @@ class App:
 
     def _other(self, route: tuple[str, str]) -> Reply:
         if route == ("GET", "/ping"):
-            if self._backend.workers:
+            if self.backend.workers:
                 return Reply(200, JSON, b'{"status":"Healthy"}')
             return problem(503, "ServiceUnavailable", "No worker holds the model now.")
         if route == ("GET", "/metrics.json"):
@@ -152,14 +162,14 @@ class App:
 
     def metrics(self) -> dict[str, Any]:
         """Return counters, latencies and workers; the body of `/metrics.json`."""
-        workers = {"desired": self._config.workers, "current": self._backend.workers}
+        workers = {"desired": self._config.workers, "current": self.backend.workers}
         names = {"endpoint": self._config.endpoint, "variant": self._config.variant}
-        return {**names, "workers": workers, **self._stats.snapshot()}
+        return {**names, "workers": workers, **self.stats.snapshot()}
 
     def _families(self) -> list[exposition.Family]:
         names = {"endpoint": self._config.endpoint, "variant": self._config.variant}
-        workers = {"desired": self._config.workers, "current": self._backend.workers}
-        return figures.families(self._stats, names, workers)
+        workers = {"desired": self._config.workers, "current": self.backend.workers}
+        return figures.families(self.stats, names, workers)
 
     def _too_large(self, error: TooLargeError) -> Reply:
         size = "more" if error.known is None else f"{error.known:,} bytes"
@@ -171,13 +181,7 @@ class App:
         )
 
     async def _send(self, send: Send, reply: Reply) -> None:
-        headers = [
-            (b"content-type", reply.content_type.encode()),
-            (b"content-length", str(len(reply.body)).encode()),
-            (b"x-amzn-invoked-production-variant", self._variant),
-        ]
-        if reply.status == 401:
-            headers.append((b"www-authenticate", b"Bearer"))
+        headers = self.responses.headers(reply)
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -7,6 +7,7 @@ them all. So batching costs nothing when idle and grows with the load.
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import threading
 import time
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Done = Callable[[Any, Exception | None], None]
 
 MAX_ROWS = 1024
 # A call shorter than this is made on the event loop: a hop to a thread would cost as much.
@@ -97,15 +100,36 @@ def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -
         future.set_exception(error)
 
 
-def _expire(futures: list[asyncio.Future[Any]]) -> None:
-    for future in futures:
-        _settle(future, None, TimeoutError())
+class _Item:
+    """The rows of one request, and who is told what came of them, once."""
+
+    __slots__ = ("_done", "key", "rows")
+
+    def __init__(self, rows: Any, key: object, done: Done) -> None:
+        self.rows = rows
+        self.key = key
+        self._done: Done | None = done
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._done is None
+
+    def settle(self, result: Any, error: Exception | None) -> None:
+        """Tell who waits, unless it was told before."""
+        done, self._done = self._done, None
+        if done is not None:
+            done(result, error)
+
+    def finish(self, result: Any, error: Exception | None) -> None:
+        """Tell who waits, and let go of the rows: a timer may hold this for much longer."""
+        self.rows = None
+        self.settle(result, error)
 
 
-class _Item(NamedTuple):
-    rows: Any
-    key: object
-    future: asyncio.Future[Any]
+def _expire(items: list[_Item]) -> None:
+    for item in items:
+        item.settle(None, TimeoutError())
 
 
 class Batcher:
@@ -151,21 +175,31 @@ class Batcher:
         self._predict = predict
 
     async def predict(self, rows: Any) -> Any:
-        """Return the predictions for `rows`, made together with whatever else is waiting.
+        """Return the predictions for `rows`, made together with whatever else is waiting."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.submit(rows, functools.partial(_settle, future))
+        return await future
+
+    def submit(self, rows: Any, done: Done) -> None:
+        """Have `rows` predicted, together with whatever else is waiting.
 
         A lone request waits for nobody: the call is made in the next turn of the event loop, which
         first hears of the requests that arrived with it.
+
+        Parameters
+        ----------
+        rows
+            Of one request.
+        done
+            Is given the predictions, or `None` and what was raised. It must not raise.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        item = _Item(rows, self._key_of(rows), future)
+        item = _Item(rows, self._key_of(rows), done)
         self._waiting.append(item)
         if self._in_lane:
             self._limit([item])
         elif not self._busy:
             self._busy = True
-            loop.call_soon(self._drain)
-        return await future
+            asyncio.get_running_loop().call_soon(self._drain)
 
     def _drain(self) -> None:
         batch = self._take()
@@ -174,10 +208,8 @@ class Batcher:
             return
         rows = sum([len(item.rows) for item in batch])
         if self._seconds_per_call < _INLINE_S and rows <= _INLINE_ROWS:
-            started = time.perf_counter()
-            self._predict_inline(batch)
-            self._learn(time.perf_counter() - started)
             asyncio.get_running_loop().call_soon(self._drain)
+            self._predict_inline(batch)
             return
         self._in_lane = True
         self._limit([*batch, *self._waiting])
@@ -187,11 +219,10 @@ class Batcher:
 
     def _limit(self, items: list[_Item]) -> None:
         """Have these requests time out: one timer for all of them."""
-        futures = [item.future for item in items]
-        asyncio.get_running_loop().call_later(self._timeout_s, _expire, futures)
+        asyncio.get_running_loop().call_later(self._timeout_s, _expire, items)
 
     def _take(self) -> list[_Item]:
-        waiting = [item for item in self._waiting if not item.future.done()]
+        waiting = [item for item in self._waiting if not item.is_settled]
         batch: list[_Item] = []
         rows = 0
         for item in waiting:
@@ -203,12 +234,18 @@ class Batcher:
         return batch
 
     def _predict_inline(self, batch: list[_Item]) -> None:
+        failure: Exception | None = None
+        started = time.perf_counter()
         try:
-            self._share(batch, self._call(batch))
+            parts = self._call(batch)
         except Exception as error:  # noqa: BLE001  (handed to the requests that wait)
-            if len(batch) == 1:
-                _settle(batch[0].future, None, error)
-                return
+            failure = error
+        self._learn(time.perf_counter() - started)
+        if failure is None:
+            _share(batch, parts)
+        elif len(batch) == 1:
+            batch[0].finish(None, failure)
+        else:
             # One request's rows must not fail the others'.
             for item in batch:
                 self._predict_inline([item])
@@ -221,32 +258,44 @@ class Batcher:
         self._drain()
 
     async def _call_in_lane(self, batch: list[_Item]) -> None:
+        failure: Exception | None = None
         try:
-            self._share(batch, await self._lane.run(self._call, batch))
+            parts = await self._lane.run(self._call, batch)
         except Exception as error:  # noqa: BLE001  (handed to the requests that wait)
-            if len(batch) == 1 or isinstance(error, AbandonedError):
-                for item in batch:
-                    _settle(item.future, None, error)
-                return
+            failure = error
+        if failure is None:
+            _share(batch, parts)
+        elif len(batch) == 1 or isinstance(failure, AbandonedError):
+            for item in batch:
+                item.finish(None, failure)
+        else:
             for item in batch:
                 await self._call_in_lane([item])
 
-    def _call(self, batch: list[_Item]) -> Any:
+    def _call(self, batch: list[_Item]) -> list[Any]:
+        """Return the predictions of each request."""
         self.calls += 1
         rows = batch[0].rows if len(batch) == 1 else self._join([item.rows for item in batch])
         predictions = self._predict(rows)
         if len(predictions) != len(rows):
             msg = f"predict() returned {len(predictions)} predictions for {len(rows)} rows."
             raise ValueError(msg)
-        return predictions
-
-    def _share(self, batch: list[_Item], predictions: Any) -> None:
+        if len(batch) == 1:
+            return [predictions]
+        parts = []
         start = 0
         for item in batch:
             end = start + len(item.rows)
-            _settle(item.future, predictions[start:end], None)
+            parts.append(predictions[start:end])
             start = end
+        return parts
 
     def _learn(self, seconds: float) -> None:
-        # An average: one call that the machine held up is no slow model.
-        self._seconds_per_call += 0.25 * (seconds - self._seconds_per_call)
+        # One call that the machine held up is no slow model: a rise is believed in small steps.
+        known = self._seconds_per_call
+        self._seconds_per_call += 0.25 * (min(seconds, 2 * known + _INLINE_S / 20) - known)
+
+
+def _share(batch: list[_Item], parts: list[Any]) -> None:
+    for item, part in zip(batch, parts, strict=True):
+        item.finish(part, None)

@@ -17,6 +17,7 @@ from jupyter_ml.serving.handlers import DefaultHandler, ScriptHandler
 from jupyter_ml.serving.payloads import JSON, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -95,14 +96,38 @@ class Inference:
         accept = accept if accept not in {"", "*/*"} else self._default_accept
         try:
             out, out_type = await self._answer(body, content_type or JSON, accept)
-        except PayloadError as error:
-            return problem(error.status, "ValidationError", str(error))
-        except (TimeoutError, AbandonedError) as error:
-            return self._timed_out(error)
-        except Exception as error:  # the model is the user's: anything may come
-            log.exception("The model failed.")
-            return problem(500, "ModelError", f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  (the model is the user's: anything may come)
+            return self._refused(error)
         return Reply(200, out_type, out)
+
+    def begin(
+        self, body: bytes, content_type: str, accept: str, done: Callable[[Reply], None]
+    ) -> bool:
+        """Answer as `infer` does by calling `done`; return `False` where that takes a task."""
+        handler, batcher = self._handler, self._batcher
+        if batcher is None or isinstance(handler, ScriptHandler) or len(body) > _LARGE_BYTES:
+            return False
+        if accept in {"", "*/*"}:
+            accept = self._default_accept
+
+        def answer(predictions: Any, error: Exception | None) -> None:
+            if error is None:
+                try:
+                    out, out_type = encode(predictions, accept)
+                except Exception as raised:  # noqa: BLE001  (the predictions are the model's)
+                    error = raised
+                else:
+                    done(Reply(200, out_type, out))
+                    return
+            done(self._refused(error))
+
+        try:
+            rows = handler.decode(body, content_type or JSON)
+        except Exception as error:  # noqa: BLE001  (answered as any other)
+            done(self._refused(error))
+        else:
+            batcher.submit(rows, answer)
+        return True
 
     async def _answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         handler = self._handler
@@ -124,6 +149,15 @@ class Inference:
         if len(body) > _LARGE_BYTES:
             return await asyncio.to_thread(encode, predictions, accept)
         return encode(predictions, accept)
+
+    def _refused(self, error: Exception) -> Reply:
+        """Return the reply to a request that ended with an exception."""
+        if isinstance(error, PayloadError):
+            return problem(error.status, "ValidationError", str(error))
+        if isinstance(error, TimeoutError | AbandonedError):
+            return self._timed_out(error)
+        log.error("The model failed.", exc_info=error)
+        return problem(500, "ModelError", f"{type(error).__name__}: {error}")
 
     def _timed_out(self, error: Exception) -> Reply:
         if isinstance(error, AbandonedError):

@@ -26,7 +26,7 @@ from jupyter_ml.serving.compiled.report import COMPILED, COMPILING
 from jupyter_ml.serving.compiling import compiled, known
 from jupyter_ml.serving.config import ServeConfig, write_json, write_text
 from jupyter_ml.serving.failure import failure_of
-from jupyter_ml.serving.loading import load
+from jupyter_ml.serving.loading import load, settle
 from jupyter_ml.serving.models import ModelFilesError, read_manifest
 from jupyter_ml.serving.stats import Stats
 from jupyter_ml.serving.workers import WorkerFailedError, WorkerPool
@@ -111,14 +111,17 @@ async def _serve(config: ServeConfig) -> None:
     with contextlib.suppress(OSError, ValueError):
         stats.restore(json.loads((config.attempt_dir / "metrics.json").read_text()))
     async with _backend(config) as (backend, ready):
+        settle()
         app = App(config, backend, stats, ready)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=_protocol(),
                 lifespan="off",
                 log_config=None,
                 log_level="warning",
                 access_log=False,
+                proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=int(config.timeout_s) + 1,
@@ -142,6 +145,15 @@ async def _serve(config: ServeConfig) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _protocol() -> Any:
+    """Return uvicorn's protocol with a short way for invocations, where its parser is installed."""
+    try:
+        from jupyter_ml.serving.shortcut import Shortcut  # noqa: PLC0415  (it needs httptools)
+    except ImportError:
+        return "auto"
+    return Shortcut
+
+
 async def _compile(config: ServeConfig, backend: Backend, ready: dict[str, Any]) -> None:
     """Compile the model once it serves, change over to what passed, and tell."""
     report = ready["compilation"]
@@ -149,6 +161,7 @@ async def _compile(config: ServeConfig, backend: Backend, ready: dict[str, Any])
         report = await compiled(config)
         if report["Status"] == COMPILED:
             report = await backend.adopt(config.compiled_dir) or report
+            settle()
         write_json(config.attempt_dir / "ready.json", {**ready, "compilation": report})
     log.info("%s", report["Message"])
 

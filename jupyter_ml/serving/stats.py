@@ -17,6 +17,7 @@ INTERVALS = 120
 # Buckets of 10 % width from 20 µs to over five minutes: a quantile is right to within 5 %.
 _FLOOR_MS = 0.02
 _WIDTH = math.log(1.1)
+_FLOORS_PER_S = 1000 / _FLOOR_MS
 _BUCKETS = 180
 # A histogram of fewer, each about twice as wide as the one before. The last bucket has no end.
 _BOUNDS = range(6, _BUCKETS - 1, 7)
@@ -45,6 +46,8 @@ class Stats:
         self.seconds = 0.0
         self._earlier = [0] * _BUCKETS
         self._intervals: deque[Interval] = deque(maxlen=INTERVALS)
+        self._interval = Interval(0.0)
+        self._interval_ends = 0.0
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go on from what an earlier process of the same attempt counted."""
@@ -55,21 +58,28 @@ class Stats:
     def count(self, status: int, seconds: float) -> None:
         """Record one answered request: its HTTP status and how long it took, in seconds."""
         now = self._now()
-        if not self._intervals or now >= self._intervals[-1].time + INTERVAL_S:
-            if len(self._intervals) == INTERVALS:
-                self._earlier = _sums([self._earlier, self._intervals[0].buckets])
-            self._intervals.append(Interval(now - now % INTERVAL_S))
-        interval = self._intervals[-1]
+        if now >= self._interval_ends:
+            self._begin_interval(now)
+        interval = self._interval
         self.requests += 1
         self.seconds += seconds
         interval.requests += 1
-        if status >= 500:
-            self.errors_5xx += 1
+        if status >= 400:
             interval.errors += 1
-        elif status >= 400:
-            self.errors_4xx += 1
-            interval.errors += 1
-        interval.buckets[_bucket(seconds * 1000)] += 1
+            if status >= 500:
+                self.errors_5xx += 1
+            else:
+                self.errors_4xx += 1
+        floors = seconds * _FLOORS_PER_S
+        bucket = int(math.log(floors) / _WIDTH) if floors > 1 else 0
+        interval.buckets[bucket if bucket < _BUCKETS else -1] += 1
+
+    def _begin_interval(self, now: float) -> None:
+        if len(self._intervals) == INTERVALS:
+            self._earlier = _sums([self._earlier, self._intervals[0].buckets])
+        self._interval = Interval(now - now % INTERVAL_S)
+        self._interval_ends = self._interval.time + INTERVAL_S
+        self._intervals.append(self._interval)
 
     def histogram(self) -> list[tuple[float, int]]:
         """Return how many requests since this process began took no longer than some seconds.
@@ -125,9 +135,3 @@ def quantile_ms(buckets: Iterable[int], share: float) -> float | None:
 
 def _sums(counts: Sequence[Sequence[int]]) -> list[int]:
     return [sum(column) for column in zip(*counts, strict=True)]
-
-
-def _bucket(milliseconds: float) -> int:
-    if milliseconds <= _FLOOR_MS:
-        return 0
-    return min(int(math.log(milliseconds / _FLOOR_MS) / _WIDTH), _BUCKETS - 1)

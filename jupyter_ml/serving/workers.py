@@ -19,6 +19,7 @@ from jupyter_ml.serving.inference import Reply, problem, timed_out
 from jupyter_ml.serving.interpreters import command, environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from jupyter_ml.serving.config import ServeConfig
@@ -205,6 +206,13 @@ class WorkerPool:
                 return timed_out(self._config.timeout_s)
         message = f"{_DEATHS_PER_REQUEST} workers died while they answered this request."
         return problem(500, "ModelError", f"{message} The endpoint's log may say why.")
+
+    def begin(
+        self, body: bytes, content_type: str, accept: str, done: Callable[[Reply], None]
+    ) -> bool:
+        """Return `False`: a request that may go to several workers takes a task."""
+        del body, content_type, accept, done
+        return False
 
     async def adopt(self, folder: Path) -> dict[str, Any]:
         """Have all workers take the compiled model; return why one does not, or {}."""

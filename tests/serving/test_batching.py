@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -100,5 +102,19 @@ def test_who_waits_for_a_call_that_hangs_is_told_in_time() -> None:
         go.set()
         assert (await found.predict(np.ones((1, 2)))).tolist() == [[1.0, 1.0]]
         assert lane.abandoned == 1
+
+    asyncio.run(run())
+
+
+def test_rows_are_let_go_of_once_they_are_predicted() -> None:
+    async def run() -> None:
+        found, _ = batcher(lambda rows: [0.0] * len(rows))
+        for _ in range(3):  # the first call is made in the lane, where a timer waits for it
+            rows = np.zeros((1, 2))
+            seen = weakref.ref(rows)
+            await found.predict(rows)
+            del rows
+            gc.collect()
+            assert seen() is None
 
     asyncio.run(run())

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from jupyter_ml.testing import eventually
 from tests.serving.conftest import script
