@@ -183,8 +183,9 @@ class Artifacts:
             raise ValidationException(msg)
         if bucket in self._externals:
             msg = (
-                f"{text!r} is in an external bucket. Channels of jobs are read from there and "
-                "outputs written to it; anything else takes a copy in a bucket of the workspace."
+                f"{text!r} is in an external bucket. Channels, code and models are read from "
+                "there and outputs written to it; anything else takes a copy in a bucket of the "
+                "workspace."
             )
             raise ValidationException(msg)
         folder = self.root / bucket

@@ -1,4 +1,4 @@
-"""Transfers between a job and an external bucket, in a process of their own.
+"""Transfers between a job or an endpoint and an external bucket, in a process of their own.
 
 The harness runs in the job's interpreter, which may have nothing; this runs in the one that the
 job was submitted with, which has fsspec and pyarrow. It is told what to do in JSON on its standard
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Json = dict[str, Any]
+OBJECT, FOLDER = "object", "folder"
 _THREADS = 8
 _BLOCK = 8 << 20
 
@@ -82,18 +83,78 @@ def fetch(place: Place, folder: Path, share: Sequence[int], floor_bytes: int) ->
     TransferFailed
         There is nothing, or it cannot be read.
     """
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (not for every job)
-
     files = filesystem(place)
     rank, members = share
     items = _items(files, place)[rank::members]
+    return _copied(files, items, folder, floor_bytes)
+
+
+def fetch_exactly(place: Place, folder: Path, floor_bytes: int) -> int:
+    """Copy an object to `object` in a folder, or what lies below a prefix to `folder` there.
+
+    Unlike a channel, the beginning of other keys is neither.
+
+    Raises
+    ------
+    TransferFailed
+        There is nothing, it cannot be read, or it was replaced meanwhile.
+    """
+    files = filesystem(place)
+    root = f"{place.external.bucket}/{place.key}".rstrip("/")
+    items = _items(files, place)
+    is_object = items[0].path == Path(root)
+    if not is_object and _kind(files, root) != "directory":
+        msg = "There is no such object, nor a folder. Correct the location."
+        raise TransferFailed(msg)
+    seen = [files.info(str(item.path)) for item in items]
+    size = _copied(files, items, folder / (OBJECT if is_object else FOLDER), floor_bytes)
+    if [files.info(str(item.path)) for item in items] != seen:
+        msg = "It was replaced while it was read. Try again."
+        raise TransferFailed(msg)
+    return size
+
+
+def bring(python: str, place: Json, folder: Path, floor_bytes: int) -> Path:
+    """Return where an object or folder is here, brought once, whole or not at all.
+
+    Parameters
+    ----------
+    python
+        See `transfer`.
+    place
+        Where it is, as JSON has it.
+    folder
+        Whose it is; made.
+    floor_bytes
+        Free space that must remain.
+
+    Raises
+    ------
+    TransferFailed
+        It could not be brought.
+    """
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(draft, ignore_errors=True)
+        order = {"do": "fetch exactly", "place": place, "folder": str(draft)}
+        transfer(python, {**order, "floor_bytes": floor_bytes})
+        draft.rename(folder)
+    if (folder / OBJECT).is_dir():
+        return next((folder / OBJECT).iterdir())
+    return folder / FOLDER
+
+
+def _copied(files: Any, items: list[Item], folder: Path, floor_bytes: int) -> int:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (not for every job)
+
     folder.mkdir(parents=True, exist_ok=True)
     require_space(items, folder, floor_bytes)
 
     def copy(item: Item) -> int:
         target = folder / item.name
         if not target.resolve().is_relative_to(folder.resolve()):
-            msg = f"The key {item.path} leads out of the channel's folder; rename the object."
+            msg = f"The key {item.path} leads out of the folder it is for; rename the object."
             raise TransferFailed(msg)
         target.parent.mkdir(parents=True, exist_ok=True)
         with files.open(str(item.path), "rb") as source, target.open("wb") as file:
@@ -159,6 +220,8 @@ def main() -> int:
     try:
         if order["do"] == "fetch":
             size = fetch(place, Path(order["folder"]), order["share"], order["floor_bytes"])
+        elif order["do"] == "fetch exactly":
+            size = fetch_exactly(place, Path(order["folder"]), order["floor_bytes"])
         else:
             size = send(Path(order["path"]), place)
     except (TransferFailed, NotEnoughSpace) as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ class ServeConfig:
         Folder that holds the unpacked model, `model_fn`'s argument.
     model_data, source_data
         Archives (`model.tar.gz`, `sourcedir.tar.gz`) unpacked into `model_dir` and its `code`.
+    model_place, source_place
+        Where they are in an external bucket instead; see `brought`.
     program
         Inference script, relative to `code`; `None` looks for `inference.py`.
     workers
@@ -59,6 +62,9 @@ class ServeConfig:
     token: str = field(repr=False)
     model_data: Path | None = None
     source_data: Path | None = None
+    model_place: dict[str, Any] | None = None
+    source_place: dict[str, Any] | None = None
+    free_floor_bytes: int = 0
     program: str | None = None
     workers: int = 1
     interpreter: str | None = None
@@ -92,6 +98,9 @@ class ServeConfig:
             token=values["token"],
             model_data=_path(values.get("model_data")),
             source_data=_path(values.get("source_data")),
+            model_place=values.get("model_place"),
+            source_place=values.get("source_place"),
+            free_floor_bytes=int(values.get("free_floor_bytes", 0)),
             program=values.get("program"),
             workers=int(values.get("workers", 1)),
             interpreter=values.get("interpreter"),
@@ -117,6 +126,28 @@ class ServeConfig:
     def log(self) -> None:
         """Have this process write its own lines, and its server's, as the configuration says."""
         log_to_stdout(self.log_format, "jupyter_ml", "uvicorn", "asyncio")
+
+    def brought(self) -> ServeConfig:
+        """Return it with what is in external buckets brought here, once for each generation.
+
+        Raises
+        ------
+        TransferFailed
+            It could not be brought.
+        """
+        return replace(
+            self,
+            model_data=self.model_data or self._brought("model", self.model_place),
+            source_data=self.source_data or self._brought("source", self.source_place),
+        )
+
+    def _brought(self, name: str, place: dict[str, Any] | None) -> Path | None:
+        if place is None:
+            return None
+        from jupyter_ml.harness.external import bring  # noqa: PLC0415  (only for what is elsewhere)
+
+        folder = self.attempt_dir / "brought" / name
+        return bring(sys.executable, place, folder, self.free_floor_bytes)
 
     def unpack(self) -> None:
         """Put the model's files into `model_dir`, once, however often the process restarts."""

@@ -52,6 +52,7 @@ def serve(attempt_dir: Path) -> int:
         config = ServeConfig.read(attempt_dir)
         config.log()
         write_text(attempt_dir / "token", config.token)
+        config = config.brought()
         config.unpack()
         return _run(with_interpreter(config))
     except WorkerFailedError as error:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.attempts import Attempts
+from jupyter_ml.core.externals import require_extra
 from jupyter_ml.engine.instance_types import instance_type
 from jupyter_ml.services.endpoints.plan import ModelPlan, ServingPlan, VariantPlan
 
 if TYPE_CHECKING:
     from jupyter_ml.core.attempts import Attempt
     from jupyter_ml.core.context import Context
+    from jupyter_ml.core.externals import Place
     from jupyter_ml.core.rows import Row
 
 Json = dict[str, Any]
@@ -45,26 +47,37 @@ def serving_plan(ctx: Context, endpoint: str, config: Row) -> ServingPlan:
         raise ValidationException(
             f"JUPYTER_ML_PYTHON={python!r} is not the absolute path of a Python that can be run."
         )
+    isolated = model.isolated or variant.isolated
     return ServingPlan(
         endpoint=endpoint,
         model=model,
         variant=variant,
         size=instance_type(variant.instance_type, ctx.workspace.root),
-        data=existing(ctx, model.data),
-        source=existing(ctx, model.source),
+        data=existing(ctx, model.data, isolated=isolated),
+        source=existing(ctx, model.source, isolated=isolated),
+        free_floor_bytes=ctx.settings.free_floor_mb << 20,
     )
 
 
-def existing(ctx: Context, location: str | None) -> Path | None:
-    """Return the path behind a location of a model.
+def existing(ctx: Context, location: str | None, *, isolated: bool = False) -> Path | Place | None:
+    """Return the path behind a location of a model; a place that is looked at when it is served.
 
     Raises
     ------
     ValidationException
-        There is nothing.
+        There is nothing, or it is in an external bucket and cannot be brought from there.
     """
     if location is None:
         return None
+    place = ctx.workspace.artifacts.external(location)
+    if place is not None:
+        require_extra(place)
+        if isolated:
+            raise ValidationException(
+                f"{location} is in an external bucket, where a model without a network cannot be "
+                "brought from. Copy it to a bucket of the workspace, or allow the network."
+            )
+        return place
     path = ctx.workspace.artifacts.resolve(location)
     if not path.exists():
         raise ValidationException(f"Could not find model data at {location}.")

@@ -26,7 +26,7 @@ def create_model(ctx: Context, request: Json) -> Json:
     """Name a model's files, script and environment."""
     plan = ModelPlan.from_request(request)
     for location in plan.locations:
-        existing(ctx, location)
+        existing(ctx, location, isolated=plan.isolated)
     row = ctx.add("Model", request["ModelName"], request=request)
     return {"ModelArn": row.arn}
 

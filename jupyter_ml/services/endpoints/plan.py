@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import jupyter_ml
 from jupyter_ml.contract.errors import NotImplementedException, ValidationException
+from jupyter_ml.core.externals import Place
 from jupyter_ml.core.logs import TEXT
 from jupyter_ml.engine.work import Work
 
@@ -176,8 +177,9 @@ class ServingPlan:
     model: ModelPlan
     variant: VariantPlan
     size: InstanceType
-    data: Path | None
-    source: Path | None
+    data: Path | Place | None
+    source: Path | Place | None
+    free_floor_bytes: int = 0
 
     @property
     def workers(self) -> int:
@@ -195,8 +197,9 @@ class ServingPlan:
             "endpoint": self.endpoint,
             "variant": self.variant.name,
             "model_dir": "ml/model",
-            "model_data": None if self.data is None else str(self.data),
-            "source_data": None if self.source is None else str(self.source),
+            **_files("model", self.data),
+            **_files("source", self.source),
+            "free_floor_bytes": self.free_floor_bytes,
             "program": self.model.program,
             "workers": self.workers,
             "interpreter": self.model.interpreter,
@@ -245,6 +248,13 @@ class ServingPlan:
             "startup_timeout_s": self.variant.startup_timeout_s,
             "isolated": self.isolated,
         }
+
+
+def _files(name: str, where: Path | Place | None) -> Json:
+    """Return how the serving process is told where files are, here or elsewhere."""
+    if isinstance(where, Place):
+        return {f"{name}_data": None, f"{name}_place": where.to_json()}
+    return {f"{name}_data": None if where is None else str(where), f"{name}_place": None}
 
 
 def _container(request: Mapping[str, Any]) -> Json:

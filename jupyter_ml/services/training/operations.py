@@ -50,6 +50,8 @@ def _origin(ctx: Context, plan: TrainingPlan) -> Json:
     """Return what a card tells of where the work came from."""
     if plan.source_uri is None:
         return {"Kind": "algorithm"}
+    if ctx.workspace.artifacts.external(plan.source_uri) is not None:
+        return {"Kind": "script"}  # what it tells is read by the job alone
     told = read_provenance(ctx.workspace.artifacts.resolve(plan.source_uri))
     origin: Json = {"Kind": "cell" if told.get("cell_id") or told.get("source") else "script"}
     if told.get("notebook"):

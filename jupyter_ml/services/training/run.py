@@ -42,7 +42,7 @@ _POLL_S = 0.05
 _FAILURE_CHARACTERS = 1024
 _NOT_STARTED = 127
 # What the description of a job that an older program queued does not have.
-_NEW = {"command": [], "isolated": False, "literal": False}
+_NEW = {"command": [], "isolated": False, "literal": False, "source_place": None}
 
 
 class Stopping(BaseException):
@@ -120,6 +120,8 @@ class Harness:
         self.layout.make()
         if self.job["source"]:
             archive.unpack(Path(self.job["source"]), self.layout.code)
+        elif self.job["source_place"]:
+            archive.unpack(self._brought_source(), self.layout.code)
         lacking = requirements.missing(self.layout.code / "requirements.txt")
         if lacking:
             msg = (
@@ -127,6 +129,15 @@ class Harness:
                 "Install what is missing there, or choose another interpreter."
             )
             raise Refused(msg)
+
+    def _brought_source(self) -> Path:
+        place, floor_bytes = self.job["source_place"], self.job["free_floor_bytes"]
+        folder = self.own / "source"
+        source = external.bring(self.job["python"], place, folder, floor_bytes)
+        if not source.is_file():
+            msg = f"{self.job['source_uri']} is a folder; put a sourcedir.tar.gz there."
+            raise Refused(msg)
+        return source
 
     def _download(self) -> None:
         if self.channels:

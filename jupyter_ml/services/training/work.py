@@ -89,7 +89,11 @@ def work_of(plan: TrainingPlan, arn: str, workspace: Workspace) -> Work:
 
 def _description(plan: TrainingPlan, arn: str, workspace: Workspace, size: InstanceType) -> Json:
     artifacts, settings = workspace.artifacts, workspace.settings
-    source = artifacts.resolve(plan.source_uri) if plan.source_uri else None
+    place = artifacts.external(plan.source_uri) if plan.source_uri else None
+    if place is not None:
+        require_extra(place)
+    is_here = plan.source_uri and place is None
+    source = artifacts.resolve(str(plan.source_uri)) if is_here else None
     if source is not None and not source.is_file():
         raise ValidationException(
             f"{plan.source_uri!r} (hyperparameter sagemaker_submit_directory) does not exist; put "
@@ -105,6 +109,7 @@ def _description(plan: TrainingPlan, arn: str, workspace: Workspace, size: Insta
         "literal": plan.literal,
         "module": plan.algorithm.module if plan.algorithm else None,
         "source": str(source) if source else None,
+        "source_place": place.to_json() if place else None,
         "source_uri": plan.source_uri or "",
         "hyperparameters": dict(plan.hyperparameters),
         "environment": dict(plan.environment),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 from jupyter_process import TOKEN, JupyterProcess, session_of, start
-from training_code import SCRIPT, source_archive, training_request
+from training_code import INFERENCE, SCRIPT, source_archive, training_request
 
 from jupyter_ml.client_http import HttpClient
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.externals import External, Place
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.harness.channels import NotEnoughSpace
-from jupyter_ml.harness.external import fetch
-from jupyter_ml.testing import fresh_settings
+from jupyter_ml.harness.external import TransferFailed, fetch, fetch_exactly
+from jupyter_ml.testing import eventually, fresh_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,8 +77,12 @@ def sagemaker(here: JupyterProcess) -> Any:
 def train(sagemaker: Any) -> Train:
     """Return what runs a job on a channel to its end and describes it."""
 
-    def run(name: str, channel: str, output: str = f"s3://{OWN}/output") -> dict[str, Any]:
-        source = f"s3://{OWN}/code/sourcedir.tar.gz"
+    def run(
+        name: str,
+        channel: str,
+        output: str = f"s3://{OWN}/output",
+        source: str = f"s3://{OWN}/code/sourcedir.tar.gz",
+    ) -> dict[str, Any]:
         request: Any = training_request(name, OWN, source, "train.py")
         request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = channel
         request["OutputDataConfig"] = {"S3OutputPath": output}
@@ -172,10 +177,115 @@ def test_an_output_that_cannot_be_written_is_kept_and_the_reason_said(
     )
 
 
-def test_what_takes_a_file_here_says_what_to_do(sagemaker: Any) -> None:
-    source = "s3://lake/code/sourcedir.tar.gz"
-    with pytest.raises(ClientError, match="takes a copy in a bucket of the workspace"):
-        sagemaker.create_training_job(**training_request("far-code", OWN, source, "train.py"))
+def test_code_is_read_from_an_external_bucket(
+    train: Train, s3: Any, lake: str, tmp_path: Path
+) -> None:
+    archive = source_archive(tmp_path / "sourcedir.tar.gz", train=SCRIPT)
+    s3.put_object(Bucket=lake, Key="code/sourcedir.tar.gz", Body=archive.read_bytes())
+    described = train("far-code", "s3://lake/data/", source="s3://lake/code/sourcedir.tar.gz")
+    assert described["TrainingJobStatus"] == "Completed", described.get("FailureReason")
+    # A part of its name is not its name.
+    described = train("part-of-code", "s3://lake/data/", source="s3://lake/code/sourcedir.tar")
+    assert described["TrainingJobStatus"] == "Failed"
+    assert "s3://lake/code/sourcedir.tar: There is no such object" in described["FailureReason"]
+    described = train("folder-of-code", "s3://lake/data/", source="s3://lake/code/")
+    assert "is a folder; put a sourcedir.tar.gz there" in described["FailureReason"]
+
+
+@pytest.fixture
+def deploy(sagemaker: Any, s3: Any, lake: str, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Return what serves a location with a script that is elsewhere, too, and describes it."""
+    archive = source_archive(tmp_path / "sourcedir.tar.gz", inference=INFERENCE)
+    s3.put_object(Bucket=lake, Key="code/inference.tar.gz", Body=archive.read_bytes())
+
+    def run(name: str, data: dict[str, Any], **more: Any) -> dict[str, Any]:
+        environment = {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "s3://lake/code/inference.tar.gz",
+        }
+        container = {"Image": "jupyter-ml/python", "Environment": environment, **data}
+        sagemaker.create_model(ModelName=name, PrimaryContainer=container, **more)
+        variant = {"VariantName": "all", "ModelName": name, "InstanceType": "ml.local"}
+        variant["InitialInstanceCount"] = 1
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+        def settled() -> dict[str, Any] | None:
+            described: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+            return described if described["EndpointStatus"] in {"InService", "Failed"} else None
+
+        return eventually(settled, timeout_s=60, poll_s=0.2)
+
+    return run
+
+
+@pytest.mark.parametrize("kind", ["archive", "folder"])
+def test_a_model_is_deployed_from_an_external_bucket(
+    deploy: Callable[..., dict[str, Any]], here: JupyterProcess, s3: Any, lake: str, kind: str
+) -> None:
+    content = b"3"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        info = tarfile.TarInfo("slope.json")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+    data: dict[str, Any] = {"ModelDataUrl": "s3://lake/models/model.tar.gz"}
+    if kind == "archive":
+        s3.put_object(Bucket=lake, Key="models/model.tar.gz", Body=buffer.getvalue())
+    else:
+        s3.put_object(Bucket=lake, Key="folders/one/slope.json", Body=content)
+        source = {"S3Uri": "s3://lake/folders/one/", "S3DataType": "S3Prefix"}
+        data = {"ModelDataSource": {"S3DataSource": {**source, "CompressionType": "None"}}}
+    described = deploy(f"far-{kind}", data)
+    assert described["EndpointStatus"] == "InService", described.get("FailureReason")
+    client = HttpClient(here.url, TOKEN)
+    answer = client.call("InvokeEndpoint", {"EndpointName": f"far-{kind}", "Body": b"[1, 2]"})
+    assert json.loads(answer["Body"]) == [3, 6]
+    brought = here.home / "workspace" / "work" / "Endpoint" / f"far-{kind}" / "1" / "brought"
+    assert sorted(path.name for path in brought.iterdir()) == ["model", "source"]
+    client.call("DeleteEndpoint", {"EndpointName": f"far-{kind}"})
+
+
+def test_a_model_that_cannot_be_brought_fails_its_endpoint_with_the_reason(
+    deploy: Callable[..., dict[str, Any]], sagemaker: Any
+) -> None:
+    described = deploy("far-none", {"ModelDataUrl": "s3://lake/models/none.tar.gz"})
+    assert described["EndpointStatus"] == "Failed"
+    assert "s3://lake/models/none.tar.gz: There are no objects" in described["FailureReason"]
+    sagemaker.delete_endpoint(EndpointName="far-none")
+
+
+def test_a_model_without_a_network_takes_a_copy_here(
+    deploy: Callable[..., dict[str, Any]],
+) -> None:
+    with pytest.raises(ClientError, match="Copy it to a bucket of the workspace"):
+        deploy("alone", {"ModelDataUrl": "s3://lake/m.tar.gz"}, EnableNetworkIsolation=True)
+
+
+def test_what_is_replaced_while_it_is_read_is_not_taken(
+    s3: Any,
+    lake: str,
+    address: str,
+    keys: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["SecretAccessKey"])
+    for number in range(200):
+        s3.put_object(Bucket=lake, Key=f"changing/{number:03}", Body=b"before")
+    place = Place(External("lake", lake, endpoint_url=address), "changing/")
+    target = tmp_path / "folder"
+
+    def replace() -> None:
+        eventually(lambda: list(target.rglob("*")), poll_s=0)
+        s3.put_object(Bucket=lake, Key="changing/000", Body=b"another length")
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    with pytest.raises(TransferFailed, match="replaced while it was read"):
+        fetch_exactly(place, target, 0)
+    thread.join()
 
 
 @pytest.mark.parametrize(
