@@ -17,7 +17,7 @@ from jupyter_ml.engine.environment import MARKER, threads
 from jupyter_ml.engine.logs import SEGMENT_BYTES, SEGMENTS, LogWriter
 from jupyter_ml.engine.outcome import signal_name
 from jupyter_ml.engine.warm import forked, standby
-from jupyter_ml.engine.warm.standby import Birth, Held
+from jupyter_ml.engine.warm.standby import LISTENER, Birth, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,8 +104,10 @@ class Member:
         os.set_blocking(reader, False)
         errors, error_writer = os.pipe()
         birth = Birth(argv, environment, self.directory, self.limits.held)
-        start = standby.start if forked.can_run(argv) else _execute
-        pid = start(birth, writer, error_writer, self._entry(listener))
+        # What was restarted finds everything as it is now, packages above all.
+        is_first = self.status is None
+        start = standby.start if is_first and forked.can_run(argv) else _execute
+        pid = start(birth, writer, error_writer, self._entry(listener), listener)
         os.close(writer)
         os.close(error_writer)
         with open(errors, encoding="utf-8") as file:
@@ -177,7 +179,7 @@ class Member:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, share))
         environment.update(work["env"])
         if listener is not None:
-            environment["JUPYTER_ML_LISTEN_FD"] = str(listener)
+            environment[LISTENER] = str(listener)
         if self.limits.view is not None and work["hands_on"]:
             environment.update(self.limits.view.to_environment())
         return environment | {
@@ -197,7 +199,11 @@ class Member:
 
 
 def _execute(
-    birth: Birth, output: int, errors: int, first: Callable[[], None] | None = None
+    birth: Birth,
+    output: int,
+    errors: int,
+    first: Callable[[], None] | None,
+    listener: int | None,
 ) -> int:
     """Start a program in a process of its own; see `standby.start`."""
     parent = os.getpid()
@@ -210,8 +216,8 @@ def _execute(
         standby.enter(birth, output)
         if first is not None:
             first()
-        if (listener := birth.environment.get("JUPYTER_ML_LISTEN_FD")) is not None:
-            os.set_inheritable(int(listener), True)  # noqa: FBT003  (the function's own order)
+        if listener is not None:
+            os.set_inheritable(listener, True)  # noqa: FBT003  (the function's own order)
         os.execve(birth.argv[0], birth.argv, birth.environment)  # noqa: S606
     except BaseException as error:  # noqa: BLE001  (told to the parent; then this process ends)
         os.write(errors, f"{type(error).__name__}: {error}".encode())

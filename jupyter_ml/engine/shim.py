@@ -28,7 +28,9 @@ def main(directory: str) -> None:
     warm = spec.get("warm")
     # One that was forked itself leaves something new only where its job imported more.
     is_new = forked.origin() is None or os.path.exists(imports)
-    if warm and warm["kept"] and is_new:
+    # A service ends when it is not wanted any more, and nothing comes after it.
+    is_service = bool(warm) and spec["work"]["restart"] == "always"
+    if warm and warm["kept"] and is_new and not is_service:
         folder.start(warm, imports, os.environ)
 
 

@@ -62,7 +62,8 @@ class Work:
         relative to the attempt directory and the URI to publish it at.
     warm
         Whether `argv` is a Python program that may be run in a process which has imported
-        already what earlier programs imported; see `jupyter_ml.engine.warm`.
+        already what earlier programs imported; see `jupyter_ml.engine.warm`. A service is run
+        in one when it starts first, and from nothing when it is started again.
     preload
         Modules that such a process imports in any case.
     keep_alive_s

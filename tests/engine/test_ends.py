@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
-from jupyter_ml.engine import identity
 from jupyter_ml.engine.durable import read_json, write_json
 from jupyter_ml.testing import eventually
 
@@ -195,55 +189,6 @@ def test_what_a_job_uses_is_sampled(bench):
     assert newest.memory_mb > 100
     assert newest.cpu_percent > 5
     assert bench.engine.observe(ref).peak_memory_mb > 100
-
-
-SERVICE = """
-import os, socket
-listener = socket.socket(fileno=int(os.environ['JUPYTER_ML_LISTEN_FD']))
-while True:
-    connection, _ = listener.accept()
-    connection.recv(1)
-    connection.sendall(str(os.getpid()).encode())
-    connection.close()
-"""
-
-
-def ask(address):
-    with socket.create_connection(address, timeout=30) as connection:
-        connection.sendall(b"?")
-        return int(connection.recv(100))
-
-
-def test_a_service_that_dies_is_restarted_and_refuses_nobody(cold):
-    ref = cold.start(SERVICE, restart="always", listen=True)
-    address = eventually(lambda: cold.engine.observe(ref).address, 30)
-    first = ask(address)
-    who = identity.identify(first)
-    os.kill(first, signal.SIGKILL)
-    # A process that is being killed may still accept, and then resets.
-    eventually(lambda: not identity.is_alive(who))
-    second = ask(address)
-    assert second != first
-    eventually(lambda: cold.engine.observe(ref).restarts == 1)
-    cold.engine.stop(ref)
-    verdict = cold.verdict(ref)
-    assert (verdict.state, verdict.restarts) == ("Stopped", 1)
-    with pytest.raises(ConnectionRefusedError):
-        ask(address)
-
-
-def test_a_service_that_never_comes_up_is_given_up(cold):
-    verdict = cold.run("raise SystemExit(5)", restart="always")
-    assert verdict.state == "Failed"
-    assert "5 times in a row" in verdict.message
-
-
-def test_a_service_that_wrote_down_its_failure_is_given_up_at_once(cold):
-    code = (
-        "open('../../failure.json', 'w').write('{\"Message\": \"no model\"}'); raise SystemExit(1)"
-    )
-    verdict = cold.run(code, restart="always")
-    assert (verdict.message, verdict.restarts) == ("no model", 0)
 
 
 def test_an_endless_log_is_capped_and_what_is_missing_is_counted(make_bench):

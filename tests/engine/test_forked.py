@@ -57,6 +57,36 @@ def test_a_program_finds_itself_where_python_would_have_put_it(bench, tmp_path):
     }
 
 
+def test_a_module_finds_itself_where_python_would_have_put_it(bench, tmp_path):
+    package = tmp_path / "tool"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text(
+        "import json, sys\n"
+        "from tool import __file__ as beside\n"
+        "print(json.dumps([sys.argv, sys.path[0], __name__, __file__, __package__,\n"
+        "                  __spec__.name, sys.modules['__main__'].__file__]))\n"
+        "raise SystemExit(3)"
+    )
+    work = Work(
+        (sys.executable, "-m", "tool", "--depth", "3"),
+        env={"PYTHONPATH": str(tmp_path)},
+        warm=bench.zygotes is not None,
+    )
+    bench.warm_up(work)
+    ref = bench.ref()
+    bench.engine.submit(ref, work)
+    (member,) = bench.verdict(ref).members
+    assert member.exit_code == 3, bench.log(ref)
+    assert bench.is_warm(ref) is work.warm
+    main = str(package / "__main__.py")
+    folder = str(ref.directory / "members" / "0")
+    argv = [main, "--depth", "3"]
+    assert json.loads(bench.log(ref)) == [
+        *(argv, folder, "__main__", main, "tool", "tool.__main__", main)
+    ]
+
+
 def test_no_file_of_the_zygote_or_the_supervisor_is_open_in_a_job(bench):
     code = (
         "import json, os\n"

@@ -264,7 +264,6 @@ def test_work_that_cannot_be_forked_is_not(warm):
     machine = Machine(2, (0, 1), 8192, (Gpu(0, "a", 1),))
     spec = warm.zygotes.spec
     assert spec(warm.work("", gpus=1), machine, (0,), os.environ) is None
-    assert spec(warm.work("", restart="always"), machine, (), os.environ) is None
     assert spec(Work((sys.executable, "x.py")), machine, (), os.environ) is None
     assert spec(Work(("/nowhere/python", "x.py"), warm=True), machine, (), os.environ) is None
 

@@ -15,6 +15,7 @@ import gc
 import importlib.machinery
 import io
 import os
+import runpy
 import signal
 import sys
 import threading
@@ -117,7 +118,7 @@ def can_run(argv: Sequence[str]) -> bool:
         _origin is not None
         and len(argv) > 1
         and argv[0] == sys.executable
-        and (argv[1] == "-c" or argv[1].endswith(".py"))
+        and (argv[1].endswith(".py") or (argv[1] in ("-c", "-m") and len(argv) > 2))
         and pools.count() == 1
     )
 
@@ -237,6 +238,11 @@ def _exit_code(argv: Sequence[str]) -> int:
             sys.argv[1:2] = []
             sys.path.insert(0, "")
             code: Any = compile(argv[2], "<string>", "exec", dont_inherit=True)
+        elif argv[1] == "-m":
+            del sys.argv[1]
+            sys.path.insert(0, os.getcwd())
+            runpy._run_module_as_main(argv[2])  # type: ignore[attr-defined]  # noqa: SLF001
+            return 0
         else:
             sys.path.insert(0, os.path.dirname(os.path.abspath(argv[1])))
             loader = importlib.machinery.SourceFileLoader("__main__", argv[1])

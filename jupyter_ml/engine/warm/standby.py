@@ -23,6 +23,9 @@ from jupyter_ml.engine.warm import forked
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LISTENER = "JUPYTER_ML_LISTEN_FD"
+"""Names the descriptor of the listening socket that a program inherits."""
+
 # More likely to be killed by a kernel that runs out of memory than the notebook server is.
 _OOM_SCORE = "500"
 
@@ -146,6 +149,7 @@ def start(
     output: int,
     errors: int | None = None,
     first: Callable[[], None] | None = None,
+    listener: int | None = None,
 ) -> int:
     """Have a program run in a fork of this process; return its process id.
 
@@ -159,17 +163,19 @@ def start(
         Descriptor that is closed when the program begins; before that, why it could not.
     first
         Called in the process before it is the program; no process in waiting can do that.
+    listener
+        Descriptor of the listening socket that the program inherits; only with `errors`.
     """
     if first is not None:
         dismiss()
-    descriptors = [output] if errors is None else [output, errors]
+    descriptors = [one for one in (output, errors, listener) if one is not None]
     if (one := take()) is not None and one.send(json.dumps(birth).encode(), descriptors):
         return one.pid
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         tree.die_with_parent(parent)
-        _run(birth, output, errors, first)
+        _run(birth, output, errors, first, listener)
     return pid
 
 
@@ -191,7 +197,7 @@ def enter(birth: Birth, output: int) -> None:
 
 def received(channel: socket.socket) -> tuple[bytes, list[int]]:
     """Wait for what a process in waiting is told; end it if it is not needed any more."""
-    first, descriptors, _, _ = socket.recv_fds(channel, 1, 2)
+    first, descriptors, _, _ = socket.recv_fds(channel, 1, 3)
     if not first:
         os._exit(0)
     text = bytearray()
@@ -208,18 +214,28 @@ def _become_program(channel: socket.socket, below: int) -> NoReturn:
     text, descriptors = received(channel)
     argv, environment, directory, limits = json.loads(text)
     birth = Birth(argv, environment, directory, Held(*limits))
-    _run(birth, descriptors[0], descriptors[1] if descriptors[1:] else None)
+    errors, listener = [*descriptors[1:], None, None][:2]
+    _run(birth, descriptors[0], errors, None, listener)
 
 
 def _run(
-    birth: Birth, output: int, errors: int | None, first: Callable[[], None] | None = None
+    birth: Birth,
+    output: int,
+    errors: int | None,
+    first: Callable[[], None] | None,
+    listener: int | None,
 ) -> NoReturn:
     try:
         enter(birth, output)
         if first is not None:
             first()
         _State.held = birth.held
+        keep = descriptors_of()
+        if listener is not None:
+            os.set_inheritable(listener, True)  # noqa: FBT003  (the function's own order)
+            birth.environment[LISTENER] = str(listener)
+            keep.append(listener)
     except BaseException as error:  # noqa: BLE001  (told to the parent; then this process ends)
         os.write(2 if errors is None else errors, f"{type(error).__name__}: {error}".encode())
         os._exit(127)
-    forked.run(birth.argv, birth.environment, descriptors_of())
+    forked.run(birth.argv, birth.environment, keep)

@@ -47,9 +47,9 @@ class Zygotes:
     ) -> dict[str, Any] | None:
         """Return which zygote is asked for some work and how it is started; `None` for none.
 
-        Work with a GPU is started anew, as CUDA does not survive a fork, and so is a service.
+        Work with a GPU is started anew, as CUDA does not survive a fork.
         """
-        if not work.warm or gpu_ids or work.is_service or not folders.is_possible():
+        if not work.warm or gpu_ids or not folders.is_possible():
             return None
         given = {name: work.env[name] for name in _IMPORTANT if name in work.env}
         interpreter = work.argv[0]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml.contract.errors import ValidationException
 from jupyter_ml.core.attempts import Attempts
 from jupyter_ml.core.externals import require_extra
+from jupyter_ml.core.inject import inject_dir
 from jupyter_ml.engine.instance_types import instance_type
 from jupyter_ml.services.endpoints.plan import ModelPlan, ServingPlan, VariantPlan
 
@@ -86,7 +87,8 @@ def existing(ctx: Context, location: str | None, *, isolated: bool = False) -> P
 
 def start_generation(ctx: Context, row: Row, plan: ServingPlan, config: str) -> Row:
     """Wish that the next generation of an endpoint starts; return the changed row."""
-    attempt = ctx.submit(row, plan.work(row.private["token"], ctx.settings.log_format))
+    inject = inject_dir(ctx.workspace.root)
+    attempt = ctx.submit(row, plan.work(row.private["token"], inject, ctx.settings.log_format))
     summary = {**plan.summary(), "config": config, "host": attempt.host}
     ctx.set_timer(
         STARTUP_TIMER,

@@ -6,10 +6,8 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jupyter_ml
 from jupyter_ml.contract.errors import NotImplementedException, ValidationException
 from jupyter_ml.core.externals import Place
 from jupyter_ml.core.logs import TEXT
@@ -17,6 +15,7 @@ from jupyter_ml.engine.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from jupyter_ml.engine.instance_types import InstanceType
 
@@ -27,6 +26,8 @@ DEFAULT_INSTANCE_TYPE = "ml.local"
 STARTUP_TIMEOUT_S = 600.0
 INVOCATION_TIMEOUT_S = 60.0
 MAX_BODY_BYTES = 6_291_456
+# What variables are called that the serving process alone reads.
+_OURS = ("JUPYTER_ML_", "SAGEMAKER_")
 # Repositories whose containers serve scikit-learn, XGBoost or a script: what our process does.
 _SERVED = (
     "jupyter-ml",
@@ -191,8 +192,18 @@ class ServingPlan:
         """Whether it answers, and cannot call anybody."""
         return self.model.isolated or self.variant.isolated
 
-    def work(self, token: str, log_format: str = TEXT) -> Work:
-        """Return what an engine is asked to run, answering whoever shows `token`."""
+    def work(self, token: str, inject: Path, log_format: str = TEXT) -> Work:
+        """Return what an engine is asked to run, answering whoever shows `token`.
+
+        Parameters
+        ----------
+        token
+            What callers must send.
+        inject
+            Folder by which Python finds this package; see `core.inject`.
+        log_format
+            How the process writes its own lines.
+        """
         serve = {
             "endpoint": self.endpoint,
             "variant": self.variant.name,
@@ -211,11 +222,7 @@ class ServingPlan:
             "environment": dict(self.model.environment),
         }
         count = self.variant.instance_count
-        # The package may run from a checkout, and the work has a folder of its own.
-        paths = [
-            str(Path(jupyter_ml.__file__).parents[1]),
-            self.model.environment.get("PYTHONPATH"),
-        ]
+        paths = [str(inject), self.model.environment.get("PYTHONPATH")]
         return Work(
             argv=(sys.executable, "-m", "jupyter_ml.serving"),
             env={
@@ -233,7 +240,14 @@ class ServingPlan:
             listen=True,
             files={"serve.json": json.dumps(serve)},
             isolated=self.isolated,
+            warm=self._may_be_forked,
         )
+
+    @property
+    def _may_be_forked(self) -> bool:
+        """Whether it is one process, with variables that libraries do not read."""
+        is_here = self.workers == 1 and self.model.interpreter in {None, sys.executable}
+        return is_here and all(name.startswith(_OURS) for name in self.model.environment)
 
     def summary(self) -> Json:
         """Return what the endpoint's description keeps of this generation."""

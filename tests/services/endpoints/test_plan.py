@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from jupyter_ml.services.endpoints.members import MEMBERS
 from jupyter_ml.services.endpoints.plan import ModelPlan, ServingPlan, VariantPlan
 
 DATA = "s3://bucket/model.tar.gz"
+INJECT = Path("/workspace/inject")
 
 
 def model(environment: dict[str, str] | None = None, **container: Any) -> ModelPlan:
@@ -63,13 +65,13 @@ def test_the_environment_says_how_the_script_is_served() -> None:
 
 def test_an_interpreter_is_named_only_where_the_model_names_one() -> None:
     for environment in ({}, {"JUPYTER_ML_PYTHON": "/env/bin/python"}):
-        told = json.loads(serving(model(environment)).work("t").files["serve.json"])
+        told = json.loads(serving(model(environment)).work("t", INJECT).files["serve.json"])
         assert told["interpreter"] == environment.get("JUPYTER_ML_PYTHON")
 
 
 def test_a_model_is_compiled_unless_its_environment_says_off() -> None:
     for environment, compiles in (({}, True), ({"JUPYTER_ML_COMPILE": "off"}, False)):
-        told = json.loads(serving(model(environment)).work("t").files["serve.json"])
+        told = json.loads(serving(model(environment)).work("t", INJECT).files["serve.json"])
         assert told["compiles"] is compiles
     with pytest.raises(ValidationException, match="JUPYTER_ML_COMPILE is 'no'"):
         model({"JUPYTER_ML_COMPILE": "no"})
@@ -126,9 +128,25 @@ def test_instances_multiply_workers_and_limits() -> None:
         InitialInstanceCount=3,
         InstanceType="ml.m5.large",
     )
-    work = plan.work("secret")
+    work = plan.work("secret", INJECT)
     serve = json.loads(work.files["serve.json"])
     assert (work.cpus, work.memory_mb, serve["workers"]) == (6, 24576, 6)
     assert (work.restart, work.listen, serve["token"]) == ("always", True, "secret")
     assert work.grace_s > serve["timeout_s"]
     assert "secret" not in json.dumps([*work.argv, *work.env.values()])
+
+
+def test_a_model_in_the_serving_process_may_start_in_a_fork() -> None:
+    def is_forked(environment: dict[str, str]) -> bool:
+        return serving(model(environment)).work("t", INJECT).warm
+
+    assert is_forked({})
+    assert is_forked({"SAGEMAKER_PROGRAM": "serve.py", "JUPYTER_ML_PYTHON": sys.executable})
+    assert not is_forked({"JUPYTER_ML_PYTHON": "/env/bin/python"})
+    assert not is_forked({"SAGEMAKER_MODEL_SERVER_WORKERS": "2"})
+    assert not is_forked({"OMP_NUM_THREADS": "1"})
+
+
+def test_python_finds_this_package_and_what_the_model_names() -> None:
+    work = serving(model({"PYTHONPATH": "/mine"})).work("t", INJECT)
+    assert work.env["PYTHONPATH"] == f"{INJECT}:/mine"
