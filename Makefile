@@ -8,6 +8,9 @@ STAMPS := $(VENV)/.stamps
 WORKSPACE ?= $(CURDIR)/build/workspace
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+# The interface is built above each install; an editable one would run npm again, whatever is there.
+EDITABLE := HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(PIP) install --quiet --constraint constraints.txt \
+	--no-build-isolation --editable
 
 JS_SOURCES := $(shell find labextension -type f -not -path 'labextension/lib/*' -not -path 'labextension/tests/*')
 JS_BUILT := jupyter_ml/static/widget.js
@@ -50,12 +53,11 @@ $(JS_BUILT): $(STAMPS)/node_modules $(JS_SOURCES)
 	@touch $@
 
 $(STAMPS)/install: $(STAMPS)/tools pyproject.toml constraints.txt | $(JS_BUILT)
-	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation \
-		--editable '.[aws,compile,lab,notebooks,pandas,sklearn,xgboost]'
+	$(EDITABLE) '.[aws,compile,lab,notebooks,pandas,sklearn,xgboost]'
 	@touch $@
 
 $(STAMPS)/install-dev: $(STAMPS)/install
-	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	$(EDITABLE) '.[dev]'
 	@touch $@
 
 # An editable install copies the built interface; this renews the copy after a rebuild.
