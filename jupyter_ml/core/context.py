@@ -139,19 +139,12 @@ class Context:
                     self._record(API_CALL, **record)
 
     def _mutate(self, operation: Operation, request: Json) -> Json:
-        shape = model.operation(operation.name).input
-        member = shape.idempotency_token if shape is not None else None
-        token = request.get(member) if member else None
-        tokens = Tokens(self.connection)
-        if token is not None:
-            known = tokens.find(operation.name, token, request)
-            if known is not None:
-                return known
-        response = operation.handler(self, request)
-        self._record(API_CALL, operation.name, request=request, response=response)
-        if token is not None:
-            tokens.add(operation.name, token, request, response, self.now())
-        return response
+        def work() -> Json:
+            response = operation.handler(self, request)
+            self._record(API_CALL, operation.name, request=request, response=response)
+            return response
+
+        return Tokens(self.connection).once(operation.name, request, self.now(), work)
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[None]:

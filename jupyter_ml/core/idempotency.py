@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from jupyter_ml.contract import model
 from jupyter_ml.contract.errors import ConflictException
 from jupyter_ml.core.store.tables import tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Json = dict[str, Any]
 
 
@@ -21,14 +24,27 @@ class Tokens:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def find(self, operation: str, token: str, request: Json) -> Json | None:
-        """Return what the request with this token was answered, or `None` if it is new.
+    def once(self, operation: str, request: Json, now: float, work: Callable[[], Json]) -> Json:
+        """Do what a request asks for, unless one with its token was done; return its answer.
 
         Raises
         ------
         ConflictException
             The token came with another request before.
         """
+        shape = model.operation(operation).input
+        member = shape.idempotency_token if shape is not None else None
+        token = request.get(member) if member else None
+        if token is None:
+            return work()
+        known = self._find(operation, token, request)
+        if known is not None:
+            return known
+        response = work()
+        self._add(operation, token, request, response, now)
+        return response
+
+    def _find(self, operation: str, token: str, request: Json) -> Json | None:
         query = sa.select(tokens.c.digest, tokens.c.response).where(
             tokens.c.operation == operation, tokens.c.token == token
         )
@@ -43,8 +59,7 @@ class Tokens:
             raise ConflictException(msg)
         return dict(found.response)
 
-    def add(self, operation: str, token: str, request: Json, response: Json, now: float) -> None:
-        """Remember what a request was answered."""
+    def _add(self, operation: str, token: str, request: Json, response: Json, now: float) -> None:
         self._connection.execute(
             tokens.insert().values(
                 operation=operation,
