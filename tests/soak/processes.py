@@ -6,7 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from jupyter_ml.engine.durable import read_json
+from jupyter_ml.engine.identity import is_alive, pid_of
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from house import House
 
 
@@ -35,6 +40,38 @@ def find(house: House) -> list[Found]:
     own = os.getpid()
     pids = sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return [found for pid in pids if pid != own and (found := _look(pid, house)) is not None]
+
+
+def known(found: Found, house: House) -> Found:
+    """Return a process that looks like a zygote as what its supervisor says that it is.
+
+    A fork shows the zygote's command and environment until it has put on its own.
+    """
+    ancestors = set(_ancestors(found.pid)) if found.role == "zygote" else set()
+    for path in house.workspace.glob("work/*/*/*/s*.json") if ancestors else ():
+        if path.name in {"shim.json", "spawned.json"} and ancestors & _pids(path):
+            kind, name = path.parts[-4:-2]
+            role = "job" if kind == "TrainingJob" else "worker"
+            return found._replace(role=role, name=name)
+    return found
+
+
+def _ancestors(pid: int) -> Iterator[int]:
+    while pid > 1:
+        yield pid
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return
+
+
+def _pids(path: Path) -> set[int]:
+    """Return the processes of a supervisor that lives: its own and those of its members."""
+    said = read_json(path) or {}
+    identity = said.get("identity")
+    if identity is None or not is_alive(identity):
+        return set()
+    return {pid_of(identity), *(pid for pid in said.get("members", []) if pid)}
 
 
 def _look(pid: int, house: House) -> Found | None:

@@ -15,7 +15,7 @@ from calling import invoke
 from deploying import deploy
 from house import House, pause
 from judging import judge
-from processes import find
+from processes import find, known
 from schedule import schedule
 from submitting import by_boto3, by_server, by_toolkit
 
@@ -91,7 +91,7 @@ class Soak:
             return  # on a busy machine there would never be one
         if not victims:
             return
-        victim = victims[int(kill.draw * len(victims))]
+        victim = known(victims[int(kill.draw * len(victims))], self._house)
         self._house.ledger.note("killing", victim.name, role=victim.role, pid=victim.pid)
         try:
             os.kill(victim.pid, signal.SIGKILL)
