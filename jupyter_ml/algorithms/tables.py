@@ -1,4 +1,4 @@
-"""Channels as matrices: CSV, LIBSVM and Parquet, with the label first as SageMaker has it."""
+"""Channels as matrices: CSV, LIBSVM and Parquet with the label first, and RecordIO."""
 
 from __future__ import annotations
 
@@ -10,12 +10,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix, vstack  # type: ignore[import-untyped]
 
+from jupyter_ml.algorithms.recordio import CONTENT_TYPE as RECORDIO
+from jupyter_ml.algorithms.recordio import NotRecords, read_records
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CSV, LIBSVM, PARQUET = "text/csv", "text/libsvm", "application/x-parquet"
-_TYPES = {CSV: CSV, LIBSVM: LIBSVM, "text/x-libsvm": LIBSVM, PARQUET: PARQUET}
-_ENDINGS = {".csv": CSV, ".libsvm": LIBSVM, ".svm": LIBSVM, ".parquet": PARQUET, ".pq": PARQUET}
+_TYPES = {
+    CSV: CSV,
+    LIBSVM: LIBSVM,
+    "text/x-libsvm": LIBSVM,
+    PARQUET: PARQUET,
+    RECORDIO: RECORDIO,
+}
+_ENDINGS = {
+    ".csv": CSV,
+    ".libsvm": LIBSVM,
+    ".svm": LIBSVM,
+    ".parquet": PARQUET,
+    ".pq": PARQUET,
+    ".recordio": RECORDIO,
+    ".pbr": RECORDIO,
+}
 
 
 class DataError(ValueError):
@@ -84,6 +101,8 @@ def _kind(path: Path, content_type: str | None) -> str:
 def _read(path: Path, kind: str) -> tuple[Any, Any]:
     if kind == LIBSVM:
         return _read_libsvm(path)
+    if kind == RECORDIO:
+        return _read_recordio(path)
     matrix = _read_parquet(path) if kind == PARQUET else _read_csv(path)
     if matrix.ndim != 2 or matrix.shape[1] < 2 or not len(matrix):
         msg = f"{path.name} must have rows of a label and at least one feature."
@@ -120,6 +139,17 @@ def _read_parquet(path: Path) -> Any:
         raise DataError(msg) from None
     table = pq.read_table(path)
     return np.column_stack([column.to_numpy() for column in table.columns]).astype(np.float32)
+
+
+def _read_recordio(path: Path) -> tuple[Any, Any]:
+    try:
+        return read_records(path)
+    except NotRecords as error:
+        msg = (
+            f"{path.name} cannot be read as {RECORDIO}: {error}. Write it with the SDK's "
+            "write_numpy_to_dense_tensor or write_spmatrix_to_sparse_tensor, with labels."
+        )
+        raise DataError(msg) from None
 
 
 def _read_libsvm(path: Path) -> tuple[Any, Any]:

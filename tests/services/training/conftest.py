@@ -18,7 +18,7 @@ from jupyter_ml.harness.records import read_json, read_phases
 from jupyter_ml.testing import eventually, fresh_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ENDED = {"Completed", "Failed", "Stopped"}
 RUN = Path(jupyter_ml.__file__).parent / "services" / "training" / "run.py"
@@ -62,14 +62,17 @@ class HarnessRun:
                 tar.add(item, item.name)
         self.job["source"] = str(archive)
 
-    def use_algorithm(self, name: str, files: dict[str, str], **hyperparameters: str) -> None:
+    def use_algorithm(
+        self, name: str, files: Mapping[str, str | bytes], **hyperparameters: str
+    ) -> None:
         """Run a built-in algorithm on files, each in a channel of its name."""
         self.job.update(program=None, module=f"jupyter_ml.algorithms.{name}", source=None)
         self.job["hyperparameters"] = hyperparameters
-        for file, text in files.items():
+        for file, content in files.items():
             channel = file.partition(".")[0]
             (self.folder / channel).mkdir()
-            (self.folder / channel / file).write_text(text)
+            data = content.encode() if isinstance(content, str) else content
+            (self.folder / channel / file).write_bytes(data)
             where = str(self.folder / channel)
             self.job["channels"].append({"name": channel, "uri": where, "path": where})
 
