@@ -8,6 +8,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from jupyter_ml.serving import server
+from jupyter_ml.serving.config import ServeConfig
 from jupyter_ml.testing import eventually
 from tests.serving.conftest import LIMIT
 
@@ -116,6 +118,14 @@ def test_what_was_asked_is_counted(serve: Callable[..., Served], cancer: Fitted)
     assert sum(interval["requests"] for interval in metrics["intervals"]) == 3
     assert 0 < metrics["p50_ms"] <= metrics["p99_ms"]
     eventually(lambda: (served.read("metrics.json") or {}).get("requests") == 3)
+
+
+def test_a_body_does_not_wait_for_its_headers_to_be_acknowledged(tmp_path: Path) -> None:
+    config = ServeConfig(tmp_path, "e", "AllTraffic", tmp_path, "t")
+    with server._listening_socket(config) as listener, socket.socket() as caller:
+        caller.connect(listener.getsockname())
+        with listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_socket_that_the_supervisor_holds_is_used(
