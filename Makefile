@@ -118,7 +118,8 @@ test-examples: $(READY_DEV) $(TUTORIALS)  ## Run every example and tutorial from
 	@rm -rf build/examples && mkdir -p build/examples
 	@for notebook in $(EXAMPLES) $(TUTORIALS); do \
 		echo "$$notebook"; \
-		JUPYTER_ML_WORKSPACE='$(CURDIR)/build/examples/workspace' $(BIN)/papermill --kernel python3 \
+		JUPYTER_ML_WORKSPACE='$(CURDIR)/build/examples/workspace' \
+			$(BIN)/python docs/beside_server.py $(BIN)/papermill --kernel python3 \
 			--cwd examples --no-progress-bar --log-level ERROR \
 			"$$notebook" "build/examples/$$(basename "$$notebook")" || exit 1; \
 	done
