@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import queue
 import threading
 import time
@@ -103,11 +104,12 @@ def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -
 class _Item:
     """The rows of one request, and who is told what came of them, once."""
 
-    __slots__ = ("_done", "key", "rows")
+    __slots__ = ("_done", "form", "key", "rows")
 
-    def __init__(self, rows: Any, key: object, done: Done) -> None:
+    def __init__(self, rows: Any, key: object, form: object, done: Done) -> None:
         self.rows = rows
         self.key = key
+        self.form = form
         self._done: Done | None = done
 
     @property
@@ -145,6 +147,9 @@ class Batcher:
         Several requests' rows into one.
     key_of
         Rows with equal keys may be joined.
+    split
+        Predictions, how many are each request's, and the form that all of them want, to what each
+        request is given; without it each gets its own predictions.
     timeout_s
         How long a request may wait for a call that is made in the lane: `TimeoutError` then. A
         call on the event loop cannot be waited for.
@@ -157,6 +162,7 @@ class Batcher:
         join: Callable[[list[Any]], Any],
         key_of: Callable[[Any], object],
         timeout_s: float,
+        split: Callable[[Any, list[int], object], list[Any]] | None = None,
     ) -> None:
         self.calls = 0
         self._predict = predict
@@ -164,6 +170,7 @@ class Batcher:
         self._join = join
         self._key_of = key_of
         self._timeout_s = timeout_s
+        self._split = split or slices
         self._in_lane = False
         self._waiting: list[_Item] = []
         self._busy = False
@@ -177,10 +184,10 @@ class Batcher:
     async def predict(self, rows: Any) -> Any:
         """Return the predictions for `rows`, made together with whatever else is waiting."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.submit(rows, functools.partial(_settle, future))
+        self.submit(rows, None, functools.partial(_settle, future))
         return await future
 
-    def submit(self, rows: Any, done: Done) -> None:
+    def submit(self, rows: Any, form: object, done: Done) -> None:
         """Have `rows` predicted, together with whatever else is waiting.
 
         A lone request waits for nobody: the call is made in the next turn of the event loop, which
@@ -190,10 +197,12 @@ class Batcher:
         ----------
         rows
             Of one request.
+        form
+            What it wants to be given; see `split`. Only requests for the same share a call.
         done
-            Is given the predictions, or `None` and what was raised. It must not raise.
+            Is given that, or `None` and what was raised. It must not raise.
         """
-        item = _Item(rows, self._key_of(rows), done)
+        item = _Item(rows, self._key_of(rows), form, done)
         self._waiting.append(item)
         if self._in_lane:
             self._limit([item])
@@ -227,7 +236,9 @@ class Batcher:
         rows = 0
         for item in waiting:
             rows += len(item.rows)
-            if batch and (item.key != batch[0].key or rows > MAX_ROWS):
+            if batch and (
+                item.key != batch[0].key or item.form != batch[0].form or rows > MAX_ROWS
+            ):
                 break
             batch.append(item)
         self._waiting = waiting[len(batch) :]
@@ -273,27 +284,28 @@ class Batcher:
                 await self._call_in_lane([item])
 
     def _call(self, batch: list[_Item]) -> list[Any]:
-        """Return the predictions of each request."""
+        """Return what each request is given."""
         self.calls += 1
         rows = batch[0].rows if len(batch) == 1 else self._join([item.rows for item in batch])
         predictions = self._predict(rows)
         if len(predictions) != len(rows):
             msg = f"predict() returned {len(predictions)} predictions for {len(rows)} rows."
             raise ValueError(msg)
-        if len(batch) == 1:
-            return [predictions]
-        parts = []
-        start = 0
-        for item in batch:
-            end = start + len(item.rows)
-            parts.append(predictions[start:end])
-            start = end
-        return parts
+        return self._split(predictions, [len(item.rows) for item in batch], batch[0].form)
 
     def _learn(self, seconds: float) -> None:
         # One call that the machine held up is no slow model: a rise is believed in small steps.
         known = self._seconds_per_call
         self._seconds_per_call += 0.25 * (min(seconds, 2 * known + _INLINE_S / 20) - known)
+
+
+def slices(predictions: Any, sizes: list[int], form: object = None) -> list[Any]:
+    """Return the predictions of each request."""
+    del form  # it is the same for all forms
+    if len(sizes) == 1:
+        return [predictions]
+    ends = list(itertools.accumulate(sizes))
+    return [predictions[end - size : end] for end, size in zip(ends, sizes, strict=True)]
 
 
 def _share(batch: list[_Item], parts: list[Any]) -> None:

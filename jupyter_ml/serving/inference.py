@@ -9,12 +9,12 @@ import signal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_ml.serving import codec
-from jupyter_ml.serving.batching import AbandonedError, Batcher, Lane
+from jupyter_ml.serving.batching import AbandonedError, Batcher, Lane, slices
 from jupyter_ml.serving.columns import PayloadError
 from jupyter_ml.serving.compiled.adoption import with_compiled
 from jupyter_ml.serving.compiled.report import native
 from jupyter_ml.serving.handlers import DefaultHandler, ScriptHandler
-from jupyter_ml.serving.payloads import JSON, encode
+from jupyter_ml.serving.payloads import JSON, encode, written_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class Inference:
         self._batcher: Batcher | None = None
         if isinstance(handler, DefaultHandler) and handler.model.rowwise:
             predict = handler.model.predict
-            self._batcher = Batcher(predict, self._lane, _join, _key_of, timeout_s)
+            self._batcher = Batcher(predict, self._lane, _join, _key_of, timeout_s, _split)
         self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
 
     @property
@@ -111,6 +111,9 @@ class Inference:
             accept = self._default_accept
 
         def answer(predictions: Any, error: Exception | None) -> None:
+            if isinstance(predictions, Reply):
+                done(predictions)
+                return
             if error is None:
                 try:
                     out, out_type = encode(predictions, accept)
@@ -126,7 +129,7 @@ class Inference:
         except Exception as error:  # noqa: BLE001  (answered as any other)
             done(self._refused(error))
         else:
-            batcher.submit(rows, answer)
+            batcher.submit(rows, accept, answer)
         return True
 
     async def _answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
@@ -187,6 +190,15 @@ def _join(parts: list[Any]) -> Any:
     import numpy as np  # noqa: PLC0415  (the rows are arrays: it is loaded)
 
     return np.concatenate(parts)
+
+
+def _split(predictions: Any, sizes: list[int], form: object) -> list[Any]:
+    """Return the reply to each request where its form is JSON and all have one row of numbers."""
+    if form == JSON and len(sizes) == len(predictions):
+        bodies = written_each(predictions)
+        if bodies is not None:
+            return [Reply(200, JSON, body) for body in bodies]
+    return slices(predictions, sizes)
 
 
 def _key_of(rows: Any) -> object:

@@ -18,6 +18,7 @@ _FORMS = (
 )
 # Types of numpy that Python's own numbers hold exactly; 32-bit floats would get more digits.
 _LISTED = ("d", "l", "q", "i", "?")
+_NUMBERS = (*_LISTED, "f")
 _FEW = 16
 
 
@@ -97,6 +98,23 @@ def encode(predictions: Any, accept: str) -> tuple[bytes, str]:
     return text.getvalue().encode(), CSV
 
 
+def written_each(predictions: Any) -> list[bytes] | None:
+    """Return the JSON of each row of predictions as `encode` writes it for one row alone.
+
+    Returns
+    -------
+    list of bytes or None
+        `None` where predictions are not an array of numbers, one or a list for each row.
+    """
+    dtype = getattr(predictions, "dtype", None)
+    if getattr(dtype, "char", "") not in _NUMBERS or predictions.ndim not in {1, 2}:
+        return None
+    text = codec.dumps(_plain(predictions))
+    if predictions.ndim == 1:
+        return [b'{"predictions":[%b]}' % one for one in text[1:-1].split(b",")]
+    return [b'{"predictions":[[%b]]}' % one for one in text[2:-2].split(b"],[")]
+
+
 def _fields_of(value: Any) -> list[Any]:
     """Return what stands in a line for a number, or for a record of numbers and lists."""
     if not isinstance(value, dict):
@@ -137,7 +155,13 @@ def _plain(predictions: Any) -> Any:
     if hasattr(predictions, "to_numpy"):  # a frame or a series
         predictions = predictions.to_numpy()
     kind = getattr(getattr(predictions, "dtype", None), "kind", None)
-    return predictions.tolist() if kind is not None and kind not in "biuf" else predictions
+    if kind is None:
+        return predictions
+    if kind not in "biuf":
+        return predictions.tolist()
+    # Numbers of 32 bits are written with no digit too many where they lie one after another.
+    flags = getattr(predictions, "flags", None)
+    return predictions if flags is None or flags.c_contiguous else predictions.copy()
 
 
 def _array_of_plain_rows(value: Any, schema: Schema) -> Any:

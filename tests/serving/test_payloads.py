@@ -6,10 +6,11 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jupyter_ml.serving.columns import PayloadError, Schema
-from jupyter_ml.serving.payloads import decode
+from jupyter_ml.serving.payloads import decode, encode, written_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,3 +153,37 @@ def test_a_model_that_does_not_tell_its_width_takes_rows_of_any(body: str) -> No
     assert rows.tolist() == [[1.0, 2.0], [3.0, 4.0]]
     with pytest.raises(PayloadError, match="Row 2 has 1 values"):
         decode(b"[[1, 2], [3]]", "application/json", Schema())
+
+
+@pytest.mark.parametrize(
+    "kind", ["float64", "float32", "float16", "int64", "int32", "int8", "bool"]
+)
+@pytest.mark.parametrize("width", [None, 0, 1, 3])
+def test_rows_that_are_written_together_look_as_if_each_was_alone(
+    kind: str, width: int | None
+) -> None:
+    drawn = np.random.default_rng(0).normal(0, 3, (7, 9))
+    drawn[1:3, :2] = np.nan, np.inf
+    drawn[3] = 0.1
+    with np.errstate(invalid="ignore"):
+        whole = drawn.astype(kind)
+    array = whole[:, 0] if width is None else whole[:, :width]
+    forms = [array, array.copy(), np.asfortranarray(array), array[:1]]
+    if width is None:
+        forms.append(pd.Series(array))
+    for predictions in forms:
+        together = written_each(predictions)
+        alone = [
+            encode(predictions[at : at + 1], "application/json")[0]
+            for at in range(len(predictions))
+        ]
+        assert together in (alone, None)
+        assert (together is None) == (kind in {"float16", "int8"})
+
+
+@pytest.mark.parametrize(
+    "predictions",
+    [np.array(["a", "b"]), np.zeros((2, 2, 2)), [1.0, 2.0], np.array([{}, 1], dtype=object)],
+)
+def test_what_is_no_plain_array_is_not_written_together(predictions: Any) -> None:
+    assert written_each(predictions) is None

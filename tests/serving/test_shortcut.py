@@ -6,6 +6,7 @@ The server runs in the test's event loop, so that a test says when the model ans
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 import struct
 import threading
@@ -69,6 +70,29 @@ def test_a_plain_invocation_never_reaches_the_parser(run: Run, tmp_path: Path) -
             assert (await caller.ask(request("GET /ping"))).status == 200
             assert (await caller.ask(invocation(1.0))).predictions == [1.0]
             assert endpoint.server.server_state.total_requests == 1
+
+    run(test())
+
+
+@RUNNERS
+def test_each_caller_gets_the_form_it_asks_for(run: Run, tmp_path: Path) -> None:
+    def read(answer: Any) -> list[float]:
+        if answer.headers["content-type"] == "text/csv":
+            return [float(line) for line in answer.body.decode().splitlines()]
+        if answer.headers["content-type"] == "application/x-npy":
+            return np.load(io.BytesIO(answer.body)).tolist()
+        return answer.predictions
+
+    async def test() -> None:
+        async with served(tmp_path) as endpoint:
+            callers = [await endpoint.caller() for _ in range(12)]
+            for _ in range(20):
+                for number, caller in enumerate(callers):
+                    kind = ("*/*", "application/json", "text/csv", "application/x-npy")[number % 4]
+                    rows = [float(number)] * (number % 3 + 1)
+                    caller.send(invocation(*rows, headers=(f"Accept: {kind}",)))
+                for number, caller in enumerate(callers):
+                    assert read(await caller.answer()) == [number] * (number % 3 + 1)
 
     run(test())
 
