@@ -6,12 +6,18 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from jupyter_ml.client import LocalClient
+from jupyter_ml.core.backup.replica import Replica, problem_of
 from jupyter_ml.core.store.failures import StoreError
+from jupyter_ml.core.store.marker import SQLITE_FILE
+from jupyter_ml.core.store.tables import events, tags
 from jupyter_ml.core.workspace import Workspace
-from jupyter_ml.testing import fresh_settings
+from jupyter_ml.testing import eventually, fresh_settings
 from tests.core.backup.conftest import back_up, contents
 
 if TYPE_CHECKING:
@@ -103,3 +109,58 @@ def _is_whole_or_refused(settings: Settings) -> None:
     with contextlib.suppress(StoreError):
         Workspace(settings).store.close()
         assert not (settings.workspace / "restoring.json").exists(), "all of it was there"
+
+
+def test_a_copy_that_is_killed_at_any_step_leaves_a_whole_one(tmp_path: Path) -> None:
+    (folder := tmp_path / "other-disk").mkdir()
+    workspace = Workspace(fresh_settings(tmp_path, replica=str(folder)))
+    identity, lock = workspace.store.identity(), workspace.lock("replica")
+    copy = folder / identity / SQLITE_FILE
+    Replica(folder, workspace.root, every_s=0).refresh(lock)
+    deaths, survived = 0, False
+    while not survived:
+        with workspace.store.write() as connection:
+            connection.execute(tags.insert().values(arn="arn", key=str(deaths), value=""))
+        # One of its own each time: it would wait a minute for one that died.
+        replica = Replica(folder, workspace.root, every_s=0)
+        eventually(lambda one=replica: (one.due_at() or time.time() + 1) <= time.time())
+        survived = not dies(deaths, folder, lambda one=replica: one.refresh(lock))
+        assert problem_of(copy, identity) is None
+        assert Replica(folder, workspace.root).newest() is not None
+        deaths += 1
+    assert deaths >= 5
+    assert len([*copy.parent.iterdir()]) == 3, "parts were swept"
+    workspace.store.close()
+
+
+def test_a_recovery_that_is_killed_at_any_step_is_finished_by_the_next(tmp_path: Path) -> None:
+    deaths, survived = 0, False
+    while not survived:
+        root = tmp_path / f"try-{deaths}"
+        (folder := root / "other-disk").mkdir(parents=True)
+        settings = fresh_settings(root, replica=str(folder))
+        workspace = Workspace(settings)
+        with workspace.store.write() as connection:
+            connection.execute(tags.insert().values(arn="arn", key="key", value=""))
+        Replica(folder, workspace.root).refresh(workspace.lock("replica"))
+        workspace.store.close()
+        unknown = workspace.work_dir("TrainingJob", "unknown", 1)
+        unknown.mkdir(parents=True)
+        (unknown / "work.json").write_text('{"token": "t"}')
+        # What is in its place is no database any more.
+        (workspace.root / SQLITE_FILE).write_bytes(b"something else entirely" * 1000)
+        survived = not dies(
+            deaths, workspace.root, lambda one=settings: Workspace(one).store.close()
+        )
+        store = Workspace(settings).store
+        with store.read() as connection:
+            assert connection.execute(sa.select(tags.c.key)).scalars().all() == ["key"]
+            recovered = sa.select(events.c.seq).where(events.c.name == "StoreRecovered")
+            assert len(connection.execute(recovered).all()) == 1
+        store.close()
+        (lost,) = (workspace.root / "lost").rglob("jupyter_ml.db")
+        assert lost.read_bytes().startswith(b"something else")
+        assert not unknown.exists()
+        assert len([*(workspace.root / "lost").glob("*/work/TrainingJob/unknown/1")]) == 1
+        deaths += 1
+    assert deaths >= 10
