@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from jupyter_ml.serving.dtypes import Dtype
 
 _SHOWN = 10
+_LONGEST = 80
 
 
 class PayloadError(Exception):
@@ -98,6 +99,15 @@ def _near(name: str, missing: Sequence[str]) -> str:
 
 def listed(names: Sequence[str], quote: str = "'") -> str:
     """Return the first ten names in quotes, and how many more there are."""
-    shown = [f"{quote}{name}{quote}" for name in names[:_SHOWN]]
-    rest = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+    some = [f"{quote}{_short(name)}{quote}" for name in names[:_SHOWN]]
+    rest = len(names) - len(some)
+    return ", ".join(some) + (f" and {rest} more" if rest else "")
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: the beginning of one that fills megabytes."""
+    return repr(_short(value)) if isinstance(value, str) else _short(repr(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

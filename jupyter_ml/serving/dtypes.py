@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jupyter_ml.serving.columns import PayloadError, listed
+from jupyter_ml.serving.columns import PayloadError, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,13 +60,25 @@ def dtypes_of(manifest: Mapping[str, Any]) -> dict[str, Dtype]:
 def restored(frame: Any, dtypes: Mapping[str, Dtype]) -> Any:
     """Return a frame with the types that the model was trained with.
 
+    A gap among numbers or truths is a NaN, also where the types are not known: as an object, it
+    would make the whole column one of objects, which no model of numbers takes.
+
     Raises
     ------
     PayloadError
         A value does not belong to its column; names row, column and value.
     """
     known = {name: _column(frame[name], dtypes[name]) for name in frame if name in dtypes}
-    return frame.assign(**known) if known else frame
+    frame = frame.assign(**known) if known else frame
+    gaps = [name for name in frame if name not in dtypes and _has_only_gaps(frame[name])]
+    return frame.astype(dict.fromkeys(gaps, "float64")) if gaps else frame
+
+
+def _has_only_gaps(series: Any) -> bool:
+    """Return whether a column of objects is one only because a number or a truth is missing."""
+    return series.dtype == object and all(
+        value is None or isinstance(value, bool | int | float) for value in series
+    )
 
 
 def _column(series: Any, dtype: Dtype) -> Any:
@@ -95,7 +107,8 @@ def _converted(series: Any, convert: Callable[[Any], Any], wanted: str) -> Any:
             try:
                 convert(one)
             except (ValueError, TypeError):
-                msg = f"Row {number + 1}, column {series.name!r}: {one.iloc[0]!r} is not {wanted}."
+                value = shown(one.iloc[0])
+                msg = f"Row {number + 1}, column {series.name!r}: {value} is not {wanted}."
                 raise PayloadError(msg) from None
         msg = f"Column {series.name!r} does not hold {wanted} in every row."
         raise PayloadError(msg) from None
@@ -116,9 +129,10 @@ def _categorical(series: Any, dtype: Dtype) -> Any:
         if code is None:
             code = codes.get(str(value))
         if code is None:
+            known = listed([str(one) for one in categories])
             msg = (
-                f"Row {number}, column {series.name!r}: {value!r} is not one of the categories "
-                f"that the model was trained with ({listed([str(one) for one in categories])})."
+                f"Row {number}, column {series.name!r}: {shown(value)} is not one of the "
+                f"categories that the model was trained with ({known})."
             )
             raise PayloadError(msg)
         found.append(code)
@@ -156,8 +170,10 @@ def _numbers(series: Any, name: str) -> Any:
 
 
 def _truths(series: Any) -> Any:
-    if series.dtype == bool or series.isna().any():
+    if series.dtype == bool:
         return series
+    given = series.dropna()
     # A value that is neither becomes missing, which bool cannot hold.
-    truths = series.map(lambda value: _TRUTHS.get(str(value).strip().lower()))
-    return truths.astype("boolean").astype(bool)
+    truths = given.map(lambda value: _TRUTHS.get(str(value).strip().lower()))
+    truths = truths.astype("boolean").astype(bool)
+    return truths if len(given) == len(series) else truths.astype("float64").reindex(series.index)

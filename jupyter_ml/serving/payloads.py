@@ -7,12 +7,13 @@ import io
 from typing import Any, NamedTuple
 
 from jupyter_ml.serving import codec, npy
-from jupyter_ml.serving.columns import PayloadError, Schema, check_count, order_of
+from jupyter_ml.serving.columns import PayloadError, Schema, check_count, order_of, shown
 from jupyter_ml.serving.dtypes import restored
 from jupyter_ml.serving.npy import NPY
 
 JSON = "application/json"
 CSV = "text/csv"
+_LARGEST_FIELD = 1 << 30
 _FORMS = (
     'a list of rows, {"instances": [...]}, {"columns": [...], "data": [...]} or a list of records'
 )
@@ -215,7 +216,7 @@ def _table_of_records(records: list[Any], schema: Schema) -> Table:
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict) or record.keys() != records[0].keys():
             wrong = set(record) ^ set(columns) if isinstance(record, dict) else record
-            msg = f"Record {number} has other columns than the first one: {wrong}."
+            msg = f"Record {number} has other columns than the first one: {shown(wrong)}."
             raise PayloadError(msg)
         rows.append([record[name] for name in columns])
     return Table(columns, rows)
@@ -249,7 +250,13 @@ def _table_of_csv(body: bytes, schema: Schema) -> Table:
     except UnicodeDecodeError as error:
         msg = f"The CSV is not UTF-8: {error}."
         raise PayloadError(msg) from None
-    rows: list[list[Any]] = [row for row in csv.reader(io.StringIO(text)) if row]
+    # The module's own limit is below that of a body, which is held to here.
+    csv.field_size_limit(_LARGEST_FIELD)
+    try:
+        rows: list[list[Any]] = [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        msg = f"The body is not CSV: {error}."
+        raise PayloadError(msg) from None
     columns = None
     if rows and _is_header(rows[0], rows[1:2], schema):
         columns = tuple(name.strip() for name in rows.pop(0))
@@ -321,7 +328,7 @@ def _check_shape(table: Table, schema: Schema) -> None:
 
 def _width(row: Any, number: int) -> int:
     if not isinstance(row, list):
-        msg = f"Row {number} is {row!r}, not a list of values. Send {_FORMS}."
+        msg = f"Row {number} is {shown(row)}, not a list of values. Send {_FORMS}."
         raise PayloadError(msg)
     return len(row)
 
@@ -344,8 +351,8 @@ def _array(table: Table, schema: Schema) -> Any:
             try:
                 np.float64(np.nan if value is None else value)
             except (ValueError, TypeError, OverflowError):
-                name = repr(table.columns[index]) if table.columns else str(index + 1)
-                msg = f"Row {number}, column {name}: {value!r} is not a number."
+                name = shown(table.columns[index]) if table.columns else str(index + 1)
+                msg = f"Row {number}, column {name}: {shown(value)} is not a number."
                 raise PayloadError(msg) from None
     msg = "The rows are not numbers."
     raise PayloadError(msg)

@@ -8,6 +8,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import joblib
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,9 +19,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from jupyter_ml.serving.columns import PayloadError, Schema
 from jupyter_ml.serving.config import ServeConfig
+from jupyter_ml.serving.dtypes import Dtype
 from jupyter_ml.serving.loading import load
 from jupyter_ml.serving.models import ModelFilesError, describe_model, load_estimator
+from jupyter_ml.serving.payloads import JSON, decode
 from jupyter_ml.serving.versions import check_versions, mismatches
 
 if TYPE_CHECKING:
@@ -128,6 +132,38 @@ def test_missing_values_reach_a_model_that_takes_them(tmp_path: Path) -> None:
     joblib.dump(model, tmp_path / "model.joblib")
     (reply,) = ask(tmp_path, [[None, 1.0, 2.0]])
     assert np.allclose(predictions(reply), model.predict([[np.nan, 1.0, 2.0]]))
+
+
+MIXED = pd.DataFrame(
+    {"size": NUMBERS[:, 0], "rooms": np.arange(50) % 7, "garden": NUMBERS[:, 1] > 0}
+)
+GAPS = [[None, 3, True], [0.5, None, True], [0.5, 3, None], [None, None, None]]
+
+
+@pytest.mark.parametrize("dtypes", [{}, {name: str(t) for name, t in MIXED.dtypes.items()}])
+@pytest.mark.parametrize("booster", [False, True])
+def test_a_row_with_a_gap_is_answered_as_the_library_itself_does(
+    tmp_path: Path, dtypes: dict[str, str], *, booster: bool
+) -> None:
+    model = lightgbm.LGBMRegressor(n_estimators=5, min_child_samples=2, verbose=-1)
+    model.fit(MIXED, NUMBERS[:, 0] + MIXED["rooms"])
+    joblib.dump(model.booster_ if booster else model, tmp_path / "model.joblib")
+    manifest = {"features": list(MIXED), "dtypes": dtypes} if dtypes else {}
+    loaded = describe_model(load_estimator(tmp_path, {}), manifest)
+    expected = model.predict(pd.DataFrame(GAPS, columns=list(MIXED)).astype("float64"))
+    alone = [
+        loaded.predict(decode(json.dumps([row]).encode(), JSON, loaded.schema))[0] for row in GAPS
+    ]
+    together = loaded.predict(decode(json.dumps(GAPS).encode(), JSON, loaded.schema))
+    assert np.allclose(alone, expected)
+    assert np.allclose(together, expected)
+
+
+def test_a_truth_that_is_none_is_named_beside_a_gap(tmp_path: Path) -> None:
+    schema = Schema(("garden",), 1, as_frame=True, dtypes={"garden": Dtype("bool")})
+    assert decode(b"[[true], [null]]", JSON, schema)["garden"].tolist()[0] == 1.0
+    with pytest.raises(PayloadError, match="Row 2, column 'garden': 'maybe' is not true or false"):
+        decode(b'[[true], ["maybe"], [null]]', JSON, schema)
 
 
 class Centring:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from jupyter_ml.serving.columns import PayloadError, Schema
+from jupyter_ml.serving.dtypes import Dtype
 from jupyter_ml.serving.payloads import decode, encode, written_each
 
 if TYPE_CHECKING:
@@ -45,6 +47,28 @@ def test_a_wrong_column_is_named(
         status, answer = cancer_endpoint.invoke(body, content_type)
         assert (status, answer["type"]) == (400, "ValidationError")
         assert message in answer["message"]
+
+
+LONG = "x" * 6_000_000
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
+def test_a_value_of_megabytes_is_refused_in_a_sentence(content_type: str) -> None:
+    body = f"a\n{LONG}" if content_type == "text/csv" else json.dumps([[LONG]])
+    for schema in (
+        Schema(("a",), 1),
+        Schema(("a",), 1, as_frame=True, dtypes={"a": Dtype("float64")}),
+        Schema(("a",), 1, as_frame=True, dtypes={"a": Dtype("category", ("b", "c"))}),
+    ):
+        with pytest.raises(PayloadError, match=r"Row 1, column .*'xxx.*\.\.\.' is not") as refused:
+            decode(body.encode(), content_type, schema)
+        assert len(str(refused.value)) < 300
+
+
+def test_a_text_of_megabytes_is_read() -> None:
+    schema = Schema(("a", "b"), 2, as_frame=True, dtypes={"a": Dtype("object")})
+    frame = decode(f'"{LONG}",1\n"{LONG}",2'.encode(), "text/csv", schema)
+    assert frame["a"].map(len).tolist() == [len(LONG)] * 2
 
 
 @pytest.mark.parametrize(
