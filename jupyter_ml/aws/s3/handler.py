@@ -143,6 +143,8 @@ class S3Handler(JupyterHandler):
         if status_code == 403:  # Jupyter's own check of the Host header
             cause = S3Error("AccessDenied", "Jupyter does not answer under this host's name.")
         answer = _refusal(cause or RuntimeError(f"HTTP {status_code}"), self._head)
+        # A client that is not told would send its next request where this body is not read.
+        answer.headers["Connection"] = "close"
         self._set_head(answer)
         self.finish(answer.content)
 
