@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.core.settings import Settings
+from jupyter_ml.toolkit.arguments import require_text
 from jupyter_ml.toolkit.gateway import UNSET, from_environment, of_running_server
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def use_boto3(server: str | None = None) -> boto3.Session:
         import boto3  # noqa: PLC0415  (not everybody has it)
     except ImportError:
         raise UsageError("boto3 is not installed. Install it with `pip install boto3`.") from None
+    if server is not None:
+        require_text(server, "A server's address", "ml.use_boto3('http://localhost:8888/')")
     gateway = _gateway(server)
     for name in UNSET:
         os.environ.pop(name, None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
+from jupyter_ml.toolkit.arguments import require_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +94,7 @@ def load_channel(channel: str | os.PathLike[str]) -> Any:
     UsageError
         The job has no such channel; names those it has.
     """
+    require_path(channel, "A channel's name, or what it holds,", "ml.load_channel('train')")
     path = _folder(channel)
     files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
     kinds = {file.suffix for file in files}

@@ -18,6 +18,7 @@ from jupyter_ml.contract.errors import (
     WaitTimeout,
 )
 from jupyter_ml.toolkit import session
+from jupyter_ml.toolkit.arguments import require_kind, require_number
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown, Slot
 from jupyter_ml.toolkit.display.endpoint import sample_command, shown_endpoint, shown_endpoints
@@ -128,6 +129,8 @@ class Endpoint(Displayed):
         WaitTimeout
             The time is over; the endpoint goes on starting.
         """
+        if timeout_s is not None:
+            require_number(timeout_s, "A time limit", "endpoint.wait(60)")
         began = time.monotonic()
         slot = Slot()
         waited = False
@@ -257,6 +260,10 @@ def deploy(
     Endpoint
         In service, or starting where `wait` is false.
     """
+    if not hasattr(job, "_client"):
+        msg = f"What is deployed is a job, as in ml.job('cancer').deploy(); not {job!r}."
+        raise UsageError(msg)
+    require_kind(compile, bool, "compile is True or False", "job.deploy(compile=False)")
     client = job._client  # noqa: SLF001  (a handle's own module family)
     endpoint_name = checked(name or re.sub(r"-\d+$", "", job.name))
     model = _model(client, job, {} if compile else {"JUPYTER_ML_COMPILE": "off"})

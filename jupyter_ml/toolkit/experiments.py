@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.toolkit import session
+from jupyter_ml.toolkit.arguments import require_text
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown
 from jupyter_ml.toolkit.display.comparison import shown_comparison
 from jupyter_ml.toolkit.verbs.names import find
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jupyter_ml.client import Client
 
 _MOST = 1000
+_COMPARE = "ml.compare(job, 'cancer-2')"
 _COMPARABLE = ("TrainingJob", "TrialComponent")
 
 
@@ -73,7 +75,9 @@ def compare(*runs: Any) -> Comparison:
     UsageError
         Fewer than two, more than twenty, or one that there is not.
     """
-    names = [run if isinstance(run, str) else str(run.name) for run in runs]
+    names = [getattr(run, "name", run) for run in runs]
+    for name in names:
+        require_text(name, "What is compared is a job, a run or its name, which", _COMPARE)
     client = next((run._client for run in runs if hasattr(run, "_client")), None)  # noqa: SLF001
     return compared(names, client or session.client())
 

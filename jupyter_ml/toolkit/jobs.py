@@ -11,6 +11,7 @@ from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import MLError, WaitTimeout
 from jupyter_ml.core.values import values as carried
 from jupyter_ml.toolkit import session
+from jupyter_ml.toolkit.arguments import require_number, require_text, require_whole
 from jupyter_ml.toolkit.display.bundle import Displayed, Shown, Slot
 from jupyter_ml.toolkit.display.failure import Detached, Failure, TrainingFailed
 from jupyter_ml.toolkit.display.job import shown_job, shown_jobs, status_line
@@ -85,6 +86,8 @@ class TrainingJob(Displayed, Exportable):
         WaitTimeout
             The time is over; the job goes on.
         """
+        if timeout_s is not None:
+            require_number(timeout_s, "A time limit", "job.wait(60)")
         self._completed(timeout_s, quiet=False)
         return self
 
@@ -116,6 +119,8 @@ class TrainingJob(Displayed, Exportable):
         MLError
             The job brought nothing back by that name; names what it did.
         """
+        if name is not None:
+            require_text(name, "The name of a value", "job.result('model')")
         self._completed()
         model = self.describe().get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
         archive = self._path(model.removesuffix("model.tar.gz") + "output.tar.gz")
@@ -210,11 +215,15 @@ class TrainingJob(Displayed, Exportable):
         """
         from jupyter_ml.toolkit.endpoints import deploy  # noqa: PLC0415  (imports this module)
 
+        if name is not None:
+            require_text(name, "An endpoint's name", "job.deploy('cancer')")
         self._completed()
         return deploy(self, name, **options)
 
     def logs(self, lines: int | None = None) -> Log:
         """Return what the job wrote so far, or the last lines of it."""
+        if lines is not None:
+            require_whole(lines, "The number of lines", "job.logs(20)")
         return Log(self._client, self.name, lines)
 
     @property
@@ -358,6 +367,8 @@ def job(name: str) -> TrainingJob:
 
 def jobs(contains: str | None = None) -> TrainingJobs:
     """Return the training jobs whose name contains a text, or all of them; newest first."""
+    if contains is not None:
+        require_text(contains, "A part of the name", "ml.jobs('cancer')")
     return TrainingJobs(session.client(), contains)
 
 

@@ -11,6 +11,7 @@ from jupyter_ml.contract.errors import (
     UsageError,
     ValidationException,
 )
+from jupyter_ml.toolkit.arguments import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ def checked(name: str) -> str:
     UsageError
         It has other characters than letters, digits and hyphens, or is too long; proposes one.
     """
+    require_text(name, "A name", "ml.train('train.py', name='cancer')")
     if is_name(name):
         return name
     better = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")[:_LONGEST].strip("-")

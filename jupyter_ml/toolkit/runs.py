@@ -15,6 +15,7 @@ from jupyter_ml.toolkit.naming import create_numbered
 from jupyter_ml.toolkit.notebook import shell
 from jupyter_ml.toolkit.provenance import provenance
 from jupyter_ml.toolkit.redaction import HIDDEN, why_secret
+from jupyter_ml.toolkit.tracking import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ class Run(Exportable):
         TypeError
             A value is not a number; names the metric.
         """
-        self.writer.log_all({**metrics, **values} if metrics else values, step)
+        self.writer.log_all(values if metrics is None else joined(metrics, values), step)
 
     def metrics(self) -> pd.DataFrame:
         """Return what was logged: one row per step, one column per metric."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.toolkit import session
+from jupyter_ml.toolkit.arguments import require_text, require_whole
 from jupyter_ml.toolkit.filters import Filter, parse_filter, parse_order
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ def runs(
     """
     import pandas as pd  # noqa: PLC0415  (slow; only for those who ask for a frame)
 
+    if filter is not None:
+        require_text(filter, "A filter", "ml.runs('metrics.auc > 0.8')")
+    if order_by is not None:
+        require_text(order_by, "An order", "ml.runs(order_by='metrics.auc desc')")
+    require_whole(limit, "limit", "ml.runs(limit=10)")
     if limit < 1:
         msg = f"limit is a number of runs, 1 or more, not {limit}."
         raise UsageError(msg)

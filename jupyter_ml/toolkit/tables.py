@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from typing import Any
+
+from jupyter_ml.contract.errors import UsageError
 
 _MISSING = {"NaT", "<NA>"}  # how pandas writes that a value is missing
 
@@ -24,6 +27,11 @@ def request_body(data: Any) -> str:
         `{"columns": [...], "data": [[...], ...]}` for a frame, a list of rows otherwise. Numbers
         keep all their digits; what is missing is null.
     """
+    if isinstance(data, str | bytes) or not hasattr(data, "__len__"):
+        raise UsageError(
+            "Rows are a data frame, a series, an array or a list, as in "
+            f"endpoint.predict(frame.head()); not {reprlib.repr(data)}."
+        )
     if hasattr(data, "to_frame") and not hasattr(data, "columns"):
         data = data.to_frame().T
     if hasattr(data, "columns"):

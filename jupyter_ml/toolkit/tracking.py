@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.core.metrics.metrics import Writer
+from jupyter_ml.toolkit.arguments import require_number, require_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 RUN_DIR = "JUPYTER_ML_RUN_DIR"
 ATTEMPT_DIR = "JUPYTER_ML_ATTEMPT_DIR"
 _PROGRESS_EVERY_S = 0.2
+_PROGRESS = "ml.progress(3, 10, label='epochs')"
 
 _active: contextvars.ContextVar[Writer | None] = contextvars.ContextVar("run", default=None)
 _batch: contextvars.ContextVar[Any] = contextvars.ContextVar("batch", default=None)
@@ -58,9 +60,26 @@ def log(
     UsageError
         No run is active here.
     """
-    if metrics:
-        values = {**metrics, **values}
+    if metrics is not None:
+        values = joined(metrics, values)
     (_active.get() or _of_job or _open_run_of_job()).log_all(values, step)
+
+
+def joined(
+    metrics: Mapping[str, SupportsFloat], values: Mapping[str, SupportsFloat]
+) -> dict[str, SupportsFloat]:
+    """Return metrics that were given as a dictionary together with those given by name.
+
+    Raises
+    ------
+    TypeError
+        They are no dictionary.
+    """
+    try:
+        return {**metrics, **values}
+    except TypeError:
+        msg = f"Metrics are given by name, as in ml.log({{'auc': 0.99}}); not {metrics!r}."
+        raise TypeError(msg) from None
 
 
 def progress(current: float, total: float | None = None, *, label: str | None = None) -> None:
@@ -79,6 +98,11 @@ def progress(current: float, total: float | None = None, *, label: str | None = 
     -----
     In a job this goes to the job's page; elsewhere it is written to the terminal or the cell.
     """
+    require_number(current, "What is done", _PROGRESS)
+    if total is not None:
+        require_number(total, "What there is to do", _PROGRESS)
+    if label is not None:
+        require_text(label, "A label", _PROGRESS)
     folder = os.environ.get(ATTEMPT_DIR)
     finished = total is not None and current >= total
     now = time.time()
@@ -129,6 +153,7 @@ def run(name: str, **parameters: Any) -> Iterator[Any]:
         A job is a run already; log in it without this.
     """
     _refuse_in_job("ml.run")
+    require_text(name, "A run's name", "ml.run('baseline', depth=3)")
     within = _batch.get()
     if within is None:
         from jupyter_ml.toolkit.runs import begin  # noqa: PLC0415  (needs the client)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.contract.errors import UsageError
 from jupyter_ml.toolkit import session
+from jupyter_ml.toolkit.arguments import require_kind, require_names, require_path, require_text
 from jupyter_ml.toolkit.data import located
 from jupyter_ml.toolkit.display import words
 from jupyter_ml.toolkit.jobs import TrainingJob
@@ -133,9 +134,10 @@ def prepare(
             "Give either a script, ml.train('train.py'), or an algorithm, ml.train(algorithm=...)."
         )
         raise UsageError(msg)
+    _require(script, algorithm, source_dir, inputs, hyperparameters, metrics, sizing)
     client = session.client()
     artifacts = session.workspace_of(client).artifacts
-    given = {key: _text(value) for key, value in (hyperparameters or {}).items()}
+    given = {key: _text(key, value) for key, value in (hyperparameters or {}).items()}
     image: dict[str, Any] = {"TrainingImage": algorithm or IMAGE, "TrainingInputMode": "File"}
     if metrics:
         image["MetricDefinitions"] = [
@@ -180,5 +182,40 @@ def _named_after(text: str) -> str:
     return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-")[:50].strip("-") or "job"
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _require(
+    script: Any,
+    algorithm: Any,
+    source_dir: Any,
+    inputs: Any,
+    hyperparameters: Any,
+    metrics: Any,
+    sizing: Any,
+) -> None:
+    """Refuse what is given and cannot be meant, before anything is copied."""
+    call = "ml.train('train.py'"
+    if script is not None:
+        require_path(script, "A script", f"{call})")
+    if algorithm is not None:
+        require_text(algorithm, "An algorithm", "ml.train(algorithm='xgboost')")
+    if source_dir is not None:
+        require_path(source_dir, "A source folder", f"{call}, source_dir='src')")
+    if inputs is not None:
+        require_names(inputs, "Inputs", f"{call}, inputs={{'train': frame}})")
+    if hyperparameters is not None:
+        example = f"{call}, hyperparameters={{'depth': 3}})"
+        require_names(hyperparameters, "Hyperparameters", example)
+    if metrics is not None:
+        example = f"{call}, metrics={{'auc': r'auc=(\\S+)'}})"
+        require_names(metrics, "Metrics", example)
+        for pattern in metrics.values():
+            require_text(pattern, "The expression of a metric", example)
+    if sizing is not None:
+        require_kind(sizing, Sizing, "sizing is a Sizing", f"{call}, sizing=Sizing('ml.m5.large'))")
+
+
+def _text(name: str, value: Any) -> str:
+    try:
+        return value if isinstance(value, str) else json.dumps(value)
+    except (TypeError, ValueError) as error:
+        msg = f"The hyperparameter {name!r} is nothing that JSON can hold ({error})."
+        raise UsageError(msg) from None

@@ -135,7 +135,10 @@ class Writer:
         except (TypeError, ValueError, OverflowError):
             raise TypeError(_not_a_number(values)) from None
         if step is not None:
-            step = index(step)
+            try:
+                step = index(step)
+            except TypeError:
+                raise TypeError(f"step must be a whole number, not {step!r}.") from None
         if time is None:
             time = _now()
         with self._lock:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_ml.client import paginate
 from jupyter_ml.contract.errors import ResourceNotFound, UsageError, ValidationException
+from jupyter_ml.toolkit.arguments import require_text
 from jupyter_ml.toolkit.naming import is_name, last_number
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def find(client: Client, word: str, kinds: Sequence[str] = KINDS) -> tuple[str, 
     UsageError
         There is nothing of that name; names what resembles it.
     """
+    require_text(word, f"The name of a {' or '.join(map(_noun, kinds))}", _example(kinds))
     for kind in kinds:
         if _exists(client, kind, word):
             return kind, word
@@ -56,6 +58,10 @@ def names_of(client: Client, kinds: Sequence[str] = KINDS) -> list[str]:
         for kind in kinds
         for item in paginate(client, f"List{kind}s", _NEWEST, _LISTS[kind])
     ]
+
+
+def _example(kinds: Sequence[str]) -> str:
+    return "ml.endpoint('cancer')" if kinds == ("Endpoint",) else "ml.job('cancer-1')"
 
 
 def _exists(client: Client, kind: str, name: str) -> bool:
