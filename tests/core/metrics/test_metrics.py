@@ -99,7 +99,7 @@ def test_of_several_values_all_are_logged_at_one_time_or_none(tmp_path: Path) ->
     writer.log_all({"loss": 0.5, "auc": 1}, step=3)
     with pytest.raises(TypeError, match="'auc' must be a number, not str 'high'"):
         writer.log_all({"loss": 0.25, "auc": "high"})
-    with pytest.raises(TypeError, match="step must be a whole number, not 0.5"):
+    with pytest.raises(TypeError, match="step must be a whole number"):
         writer.log_all({"loss": 0.25}, step=0.5)
     writer.flush()
     series = scan(tmp_path)
