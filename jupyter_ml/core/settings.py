@@ -6,7 +6,7 @@ import getpass
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,8 +211,13 @@ class Settings:
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
-        """Return the settings that `to_json` wrote."""
-        values = json.loads(text)
+        """Return the settings that `to_json` wrote, maybe in another version of this program.
+
+        A setting that this version does not have is passed over, as its variable is by
+        `from_environment`; one that the other did not have is as by default.
+        """
+        names = {each.name for each in fields(cls)}
+        values = {name: value for name, value in json.loads(text).items() if name in names}
         return cls(**{**values, "workspace": Path(values["workspace"])})
 
 

@@ -282,6 +282,8 @@ def refusal(error: Exception, head: Head) -> Answer:
     answer = answer_to(error)
     if isinstance(answer, InsufficientStorage | ResourceLimitExceeded):
         error = S3Error("InsufficientStorage", answer.message)
+    elif answer is not None and not isinstance(error, S3Error):
+        error = S3Error("InternalError", answer.message)
     if not isinstance(error, S3Error):
         log.error("%s %s failed", head.method, head.below, exc_info=error)
         error = S3Error("InternalError", "The server failed; its log has the traceback.")

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.aws.s3.checksums import Checksum
+from jupyter_ml.core.versions import known
 from jupyter_ml.engine.durable import read_json, write_json
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ class Record:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Record:
-        """Return the record that a file holds."""
+        """Return the record that a file holds; raises `StoreError` for one of a newer version."""
+        found = known(cls, values, "The record of an object")
         checksum = values.get("checksum")
-        return cls(**{**values, "checksum": Checksum(**checksum) if checksum else None})
+        return cls(**{**found, "checksum": Checksum(**checksum) if checksum else None})
 
 
 def unrecorded(status: os.stat_result) -> Record:

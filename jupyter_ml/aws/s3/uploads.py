@@ -15,6 +15,7 @@ from jupyter_ml.aws.s3.errors import S3Error
 from jupyter_ml.aws.s3.names import path_of
 from jupyter_ml.aws.s3.objects import find_record, put_object
 from jupyter_ml.aws.s3.records import Record
+from jupyter_ml.core.versions import known
 from jupyter_ml.engine.durable import read_json, write_json
 
 if TYPE_CHECKING:
@@ -118,12 +119,12 @@ class Uploads:
         values = read_json(self._of(upload_id) / "upload.json")
         if values is None or values["key"] != key:
             raise _no_such_upload(upload_id)
-        return Upload(**values)
+        return _upload(values)
 
     def all(self) -> list[Upload]:
         """Return every upload, by key and then in the order in which they began."""
         found = [read_json(path) for path in self._folder.glob("*/upload.json")]
-        uploads = [Upload(**values) for values in found if values is not None]
+        uploads = [_upload(values) for values in found if values is not None]
         return sorted(uploads, key=lambda one: (one.key.encode(), one.id))
 
     def put_part(
@@ -255,8 +256,13 @@ def copy_range(file: IO[bytes], draft: Draft, first: int, size: int) -> None:
 
 
 def _part(values: dict[str, Any]) -> Part:
-    checksum = values["checksum"]
-    return Part(**{**values, "checksum": Checksum(**checksum) if checksum else None})
+    found = known(Part, values, "The description of a part")
+    checksum = values.get("checksum")
+    return Part(**{**found, "checksum": Checksum(**checksum) if checksum else None})
+
+
+def _upload(values: dict[str, Any]) -> Upload:
+    return Upload(**known(Upload, values, "The description of an upload"))
 
 
 def _is_full(upload: Upload) -> bool:

@@ -13,6 +13,8 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_ml.core.versions import known
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -40,9 +42,10 @@ class Restoration:
 def read_marker(root: Path) -> Marker | None:
     """Return what the folder knows of its store, `None` before there is one."""
     try:
-        return Marker(**json.loads((root / _FILE).read_bytes()))
+        values = json.loads((root / _FILE).read_bytes())
     except FileNotFoundError:
         return None
+    return Marker(**known(Marker, values, str(root / _FILE)))
 
 
 def written_at(root: Path) -> float:
@@ -58,9 +61,10 @@ def write_marker(root: Path, marker: Marker) -> None:
 def read_restoration(root: Path) -> Restoration | None:
     """Return what is restored into the folder and has not been finished, `None` for nothing."""
     try:
-        return Restoration(**json.loads((root / _RESTORING).read_bytes()))
+        values = json.loads((root / _RESTORING).read_bytes())
     except FileNotFoundError:
         return None
+    return Restoration(**known(Restoration, values, str(root / _RESTORING)))
 
 
 def begin_restoration(root: Path, backup: Path) -> Restoration:
