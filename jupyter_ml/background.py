@@ -11,6 +11,7 @@ in the queue stays a moment, to be found.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,15 @@ def main(arguments: list[str]) -> None:
 
     runtime = compose(settings)
     if what == "timekeeper":
-        keep_time(runtime)
+        if keep_time(runtime):
+            _become_what_is_installed(arguments)
     else:
         attend(runtime, linger_s=LINGER_S)
         keep_retention(runtime)
+
+
+def _become_what_is_installed(arguments: list[str]) -> None:
+    os.execv(sys.executable, [sys.executable, "-m", "jupyter_ml.background", *arguments])  # noqa: S606
 
 
 def keep_retention(runtime: Runtime) -> None:

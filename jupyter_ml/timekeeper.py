@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_ml.core.backup.replica import ReplicaError
@@ -24,8 +25,6 @@ from jupyter_ml.engine.identity import identify, is_alive, pid_of
 from jupyter_ml.tick import PRINCIPAL, tick
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jupyter_ml.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -38,6 +37,7 @@ _COPYING_S = 1.0
 _STARTED = "timekeeper-started"
 # A database that is away longer may never come back; any surface starts another timekeeper.
 PATIENCE_S = 3600.0
+SETTLED_S = 5.0
 
 
 class Outlook(NamedTuple):
@@ -55,6 +55,37 @@ class Outlook(NamedTuple):
     def is_empty(self) -> bool:
         """Whether there is nothing to wait for."""
         return self.timer_at is None and self.copy_at is None and not self.has_work
+
+
+class Installed:
+    """The program as it is installed; another one may come in its place while this one runs.
+
+    Parameters
+    ----------
+    settled_s
+        After so many seconds in which nothing changed, what came is whole.
+    """
+
+    _FILE = Path(__file__).with_name("__init__.py")
+
+    def __init__(self, settled_s: float) -> None:
+        self._running = self._last = self._seen()
+        self._settled_s, self._since = settled_s, time.monotonic()
+
+    @property
+    def is_another(self) -> bool:
+        """Whether another one than runs here is there, and whole."""
+        seen, now = self._seen(), time.monotonic()
+        if seen != self._last:
+            self._last, self._since = seen, now
+        return seen not in (self._running, None) and now - self._since >= self._settled_s
+
+    def _seen(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._FILE.stat()
+        except OSError:  # it is being replaced
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def outlook(runtime: Runtime) -> Outlook:
@@ -77,8 +108,11 @@ def refresh_replica(runtime: Runtime) -> bool:
         return False
 
 
-def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> None:
+def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> bool:
     """Tick whenever something is due, until nothing is; leave at once if another does it.
+
+    Once another version of this program is installed in its place, that is left to it: what newer
+    processes ask for is not all known here.
 
     Parameters
     ----------
@@ -86,25 +120,34 @@ def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> None:
         The workspace.
     watch_s
         How often work under way is looked after, in seconds.
+
+    Returns
+    -------
+    bool
+        Whether it leaves for another version, which is to be started.
     """
     is_empty, lock = False, runtime.workspace.lock("timekeeper")
     while not is_empty:
         with try_lock(lock) as elected:
             if not elected:
-                return
+                return False
             lock.write_text(str(os.getpid()))
-            _keep(runtime, watch_s)
+            if _keep(runtime, watch_s):
+                return True
         # Whoever left something for later in the last moment found a timekeeper there.
         is_empty = outlook(runtime).is_empty
+    return False
 
 
-def _keep(runtime: Runtime, watch_s: float) -> None:
-    looked = time.monotonic()
+def _keep(runtime: Runtime, watch_s: float) -> bool:
+    looked, installed = time.monotonic(), Installed(min(SETTLED_S, watch_s))
     while True:
+        if installed.is_another:
+            return True
         try:
             found = outlook(runtime)
             if found.is_empty:
-                return
+                return False
             if found.copy_at is not None and refresh_replica(runtime):
                 continue
             # Asked anew after each pause: an earlier timer may have been set, or the clock.

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import jupyter_ml
 from jupyter_ml.core.context import Context
-from jupyter_ml.core.runtime import Principal
+from jupyter_ml.core.locks import try_lock
+from jupyter_ml.core.operations import Registry
+from jupyter_ml.core.runtime import Principal, Runtime
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.engine.identity import identify
 from jupyter_ml.engine.work import Work
-from jupyter_ml.testing import ScriptedEngine, eventually
+from jupyter_ml.testing import ScriptedEngine, eventually, fresh_settings
 from jupyter_ml.tick import tick
 from jupyter_ml.timekeeper import ensure_timekeeper, keep_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from jupyter_ml.core.runtime import Runtime
 
 ADA = Principal("ada", "test")
 DAY_S = 86_400.0
@@ -71,6 +75,39 @@ def submit(runtime: Runtime, key: str) -> None:
 def has_ended(runtime: Runtime, key: str) -> bool:
     with Context(runtime, ADA).reading() as ctx:
         return not ctx.attempts(ctx.get("Experiment", key))[-1].is_live
+
+
+def test_a_timekeeper_leaves_its_place_to_the_version_that_is_installed_meanwhile(
+    tmp_path: Path,
+) -> None:
+    package = Path(jupyter_ml.__file__).parent
+    shutil.copytree(package, tmp_path / "jupyter_ml", ignore=shutil.ignore_patterns("*.pyc"))
+    settings = fresh_settings(tmp_path)
+    opened = Workspace(settings)
+    runtime = Runtime(opened, Registry([]), ScriptedEngine())  # type: ignore[arg-type]
+    with Context(runtime, ADA).writing() as ctx:
+        ctx.set_timer("far away", "", time.time() + DAY_S)
+    command = [sys.executable, "-m", "jupyter_ml.background", "timekeeper", settings.to_json()]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}
+    process = subprocess.Popen(command, env=environment, cwd=tmp_path)
+    try:
+        lock = opened.lock("timekeeper")
+        eventually(lambda: lock.exists() and lock.read_text() == str(process.pid), 30)
+        told = tmp_path / "told"
+        with (tmp_path / "jupyter_ml" / "__init__.py").open("a") as file:
+            file.write(f"\nimport os\nwith open({str(told)!r}, 'w') as file:\n")
+            file.write("    file.write(str(os.getpid()))\n")
+        assert eventually(lambda: told.exists() and told.read_text(), 30) == str(process.pid)
+        eventually(lambda: not is_free(lock), 30)
+    finally:
+        process.kill()
+        process.wait(30)
+        opened.store.close()
+
+
+def is_free(lock: Path) -> bool:
+    with try_lock(lock) as held:
+        return held
 
 
 def test_work_is_looked_after_while_the_clock_is_set_back(
