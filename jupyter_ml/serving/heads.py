@@ -15,8 +15,9 @@ END: Final = b"\r\n\r\n"
 # control character, about which two parsers could differ.
 _FIELDS: Final = re.compile(rb"(?:[A-Za-z0-9_-]+:[\t\x20-\x7e]*\r\n)+")
 _MEANT: Final = frozenset({b"authorization", b"content-type", b"accept", b"content-length"})
-# What changes how a body is framed, or what is to be answered before it comes.
-_UNUSUAL: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+# What changes how a body is framed, or what is to be answered before it comes; and what the parser
+# takes for `Connection`.
+_UNUSUAL: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"proxy-connection"})
 _LENGTH: Final = re.compile(rb"[0-9]{1,9}")
 _KNOWN: Final = 1024
 _KNOWN_BYTES: Final = 2048

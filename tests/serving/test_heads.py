@@ -34,6 +34,8 @@ ODD = (
     b"Connection: Keep-Alive",
     b"Connection: keep-alive, close",
     b"Connection: upgrade",
+    b"Proxy-Connection: close",
+    b"proxy-connection: upgrade",
     b"Upgrade: websocket",
     b"Expect: 100-continue",
     b"Accept: text/csv",
