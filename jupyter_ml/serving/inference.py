@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_ml.serving import codec
@@ -37,7 +38,9 @@ class Reply(NamedTuple):
 
 def problem(status: int, kind: str, message: str) -> Reply:
     """Return an error as a reply: `{"message", "type"}`."""
-    return Reply(status, JSON, codec.dumps({"message": message, "type": kind}))
+    # A message may name a file or a column in bytes that are no text, which JSON cannot spell.
+    spelled = message.encode(errors="backslashreplace").decode()
+    return Reply(status, JSON, codec.dumps({"message": spelled, "type": kind}))
 
 
 class Inference:
@@ -154,13 +157,15 @@ class Inference:
         return encode(predictions, accept)
 
     def _refused(self, error: Exception) -> Reply:
-        """Return the reply to a request that ended with an exception."""
+        """Return the reply to a request that ended with an exception; never raises."""
         if isinstance(error, PayloadError):
             return problem(error.status, "ValidationError", str(error))
         if isinstance(error, TimeoutError | AbandonedError):
             return self._timed_out(error)
         log.error("The model failed.", exc_info=error)
-        return problem(500, "ModelError", f"{type(error).__name__}: {error}")
+        # The text of an exception is the model's code, too, and may fail as that did.
+        said = traceback.TracebackException.from_exception(error, limit=0)
+        return problem(500, "ModelError", f"{type(error).__name__}: {said}")
 
     def _timed_out(self, error: Exception) -> Reply:
         if isinstance(error, AbandonedError):
