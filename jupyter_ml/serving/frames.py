@@ -13,6 +13,19 @@ if TYPE_CHECKING:
 # Number of the request, length of the JSON header, length of the body.
 _HEAD = struct.Struct("!QII")
 
+PROTOCOL = "1"
+"""What front and worker say to each other; another one whenever an older side would not understand.
+
+A front that runs for months starts a worker of the version that is installed then. What a
+worker that cannot serve it says, `failure` in a control frame, is the same in all versions.
+"""
+
+VARIABLE = "JUPYTER_ML_FRAMES"
+"""Tells a worker what its front speaks; fronts that say nothing speak the first."""
+
+OTHER_VERSION = "OtherVersion"
+"""The reason of a worker that speaks something else than its front."""
+
 CONTROL = 0
 """The number of frames that answer no request: a worker's `ready` or `failure`."""
 

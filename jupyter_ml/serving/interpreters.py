@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_ml.serving.frames import PROTOCOL, VARIABLE
+
 if TYPE_CHECKING:
     from jupyter_ml.serving.config import ServeConfig
 
@@ -37,6 +39,7 @@ def environment(config: ServeConfig, sharers: int) -> dict[str, str]:
         # It names packages of this interpreter, which another one must not import.
         found.pop("PYTHONPATH", None)
     found.update(config.environment)
+    found[VARIABLE] = PROTOCOL
     for name in _THREADS:
         if found.get(name, "").isdigit():
             found[name] = str(max(1, int(found[name]) // sharers))

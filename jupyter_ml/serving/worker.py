@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.serving.config import ServeConfig
 from jupyter_ml.serving.failure import failure_of
-from jupyter_ml.serving.frames import CONTROL, FrameProtocol
+from jupyter_ml.serving.frames import (
+    CONTROL,
+    OTHER_VERSION,
+    PROTOCOL,
+    VARIABLE,
+    FrameProtocol,
+)
 from jupyter_ml.serving.loading import load, settle
 
 if TYPE_CHECKING:
@@ -27,6 +33,26 @@ def main(descriptor: str) -> None:
     asyncio.run(_serve(config, socket.socket(fileno=int(descriptor))))
     # Threads that hang in the model must not keep the process.
     os._exit(0)
+
+
+class OtherVersionError(Exception):
+    """The front was started by a version that speaks otherwise."""
+
+
+def require_same(spoken: str) -> None:
+    """Refuse a front that speaks otherwise.
+
+    Raises
+    ------
+    OtherVersionError
+        Names both.
+    """
+    if spoken != PROTOCOL:
+        msg = (
+            f"The front speaks version {spoken} of the frames and this worker {PROTOCOL}: another "
+            "jupyter_ml was installed while the endpoint ran"
+        )
+        raise OtherVersionError(msg)
 
 
 async def _serve(config: ServeConfig, connection: socket.socket) -> None:
@@ -55,7 +81,12 @@ async def _serve(config: ServeConfig, connection: socket.socket) -> None:
     protocol = FrameProtocol(on_frame, gone.set)
     await loop.create_unix_connection(lambda: protocol, sock=connection)
     try:
+        require_same(os.environ.get(VARIABLE, "1"))
         inference, ready = await load(config)
+    except OtherVersionError as error:
+        failure = {**failure_of(error, "Serving its front"), "Reason": OTHER_VERSION}
+        protocol.write(CONTROL, {"failure": failure})
+        protocol.close()
     except Exception as error:  # noqa: BLE001  (the boundary: the front reports it)
         protocol.write(CONTROL, {"failure": failure_of(error, "Loading the model")})
         protocol.close()

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.engine.outcome import how_it_ended
-from jupyter_ml.serving.frames import CONTROL, FrameProtocol
+from jupyter_ml.serving.frames import CONTROL, OTHER_VERSION, FrameProtocol
 from jupyter_ml.serving.inference import Reply, problem, timed_out
 from jupyter_ml.serving.interpreters import command, environment
 
@@ -306,7 +308,13 @@ class WorkerPool:
             log.warning("A worker ended with status %s; starting another.", status)
             worker = await self._spawn_again(failures)
             await asyncio.wait([worker.ready])
-            if worker.ready.exception() is None:
+            error = worker.ready.exception()
+            if isinstance(error, WorkerFailedError) and error.failure["Reason"] == OTHER_VERSION:
+                # What is installed now is not this: drained and ended, it is started again as that.
+                log.warning("%s; the endpoint starts anew.", error)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            if error is None:
                 await self._admit(worker)
                 if self._adopts:  # it may have loaded the model before the compiled one was there
                     with contextlib.suppress(WorkerLostError):

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
+import shutil
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 from load import Load
 
+import jupyter_ml
 from jupyter_ml.harness.archive import pack
 from jupyter_ml.testing import eventually
 from tests.serving.conftest import script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    import pytest
 
     from tests.serving.conftest import Fitted, Served
 
@@ -60,6 +65,32 @@ def test_workers_killed_under_load_fail_no_request(
     assert len(load.answers) >= 300
     assert [a for a in load.answers if a != (200, {"predictions": expected})] == []
     assert served.log().count("A worker ended with status -9") == 3
+
+
+def test_a_front_ends_drained_when_a_worker_of_another_version_comes(
+    serve: Callable[..., Served], cancer: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = Path(jupyter_ml.__file__).parent
+    shutil.copytree(package, tmp_path / "jupyter_ml", ignore=shutil.ignore_patterns("*.pyc"))
+    monkeypatch.chdir(tmp_path)
+    served = serve(
+        cancer.model_dir, workers=2, environ={"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    ).wait()
+    frames = tmp_path / "jupyter_ml" / "serving" / "frames.py"
+    frames.write_text(frames.read_text().replace('PROTOCOL = "1"', 'PROTOCOL = "2"'))
+    rows = cancer.frame.iloc[:2].to_numpy().tolist()
+    answers = []
+    victim = children(served)[0]
+    os.kill(victim, signal.SIGKILL)
+
+    def has_ended() -> bool:
+        with contextlib.suppress(ConnectionError, http.client.HTTPException):
+            answers.append(served.invoke(rows)[0])
+        return served.process.poll() is not None
+
+    eventually(has_ended, timeout_s=60)
+    assert set(answers) == {200}
+    assert "version 1 of the frames and this worker 2" in served.log()
 
 
 def test_both_workers_killed_at_once_fail_no_request(
