@@ -1,7 +1,7 @@
 """Training jobs: a program, its hyperparameters and its data, run to the end beside the notebook.
 
 A job is a declared row. Creating one writes what is wanted and queues an attempt; the engine
-runs `run.py` for each member, which is the harness around the user's program. What the harness
+runs `run.py` for each member, which runs the harness around the user's program. What the harness
 notes in the attempt's folder (phases, progress, the failure) is merged into descriptions while
 the job runs, and `reactors.py` writes it into the row when the attempt has ended.
 """

@@ -33,6 +33,7 @@ _PRELOAD = (
     *("jupyter_ml.harness.channels", "jupyter_ml.harness.child", "jupyter_ml.harness.bootstrap"),
     *("jupyter_ml.harness.external", "jupyter_ml.harness.layout", "jupyter_ml.harness.model"),
     *("jupyter_ml.harness.program", "jupyter_ml.harness.requirements", "jupyter_ml.engine.view"),
+    *("jupyter_ml.harness.training", "runpy"),
 )
 
 
