@@ -113,10 +113,10 @@ class Pass:
                 self._guarded(self._collect, attempt)
         # Read again where something changed; what others changed they wished for another pass.
         live = self._live() if self._changed else live
-        for attempt in live:
-            if attempt.wanted != "run":
-                self._guarded(self._stop, attempt)
-        self._admit(self._live() if self._changed else live)
+        unwanted = [attempt for attempt in live if attempt.wanted != "run"]
+        for attempt in unwanted:
+            self._guarded(self._stop, attempt)
+        self._admit(self._live() if unwanted else live)
         for reactor, failures, events in self._unseen():
             self._react(reactor, failures, events)
         self._fire()

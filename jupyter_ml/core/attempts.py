@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -87,23 +87,24 @@ class Attempts:
             attempts.c.kind == row.kind, attempts.c.key == row.key
         )
         number = (self._connection.execute(query).scalar() or 0) + 1
-        result = self._connection.execute(
-            attempts.insert().values(
-                row_id=row.id,
-                kind=row.kind,
-                key=row.key,
-                number=number,
-                first=first or number,
-                host=host,
-                token=secrets.token_hex(16),
-                state=QUEUED,
-                wanted="run",
-                work=work,
-                gpu_ids=[],
-                queued_at=now,
-            )
-        )
-        return self.get(result.inserted_primary_key[0])  # type: ignore[index]
+        values: dict[str, Any] = {
+            "row_id": row.id,
+            "kind": row.kind,
+            "key": row.key,
+            "number": number,
+            "first": first or number,
+            "host": host,
+            "token": secrets.token_hex(16),
+            "state": QUEUED,
+            "wanted": "run",
+            "work": work,
+            "gpu_ids": [],
+            "queued_at": now,
+        }
+        result = self._connection.execute(attempts.insert().values(**values))
+        absent = dict.fromkeys(column.name for column in fields(Attempt))
+        identity = result.inserted_primary_key[0]  # type: ignore[index]
+        return Attempt(**{**absent, **values, "id": identity})
 
     def get(self, identity: int) -> Attempt:
         """Return the attempt with this number in the store."""
@@ -118,23 +119,23 @@ class Attempts:
         """Return the attempts in these states, in the order they were queued."""
         return self.select(attempts.c.state.in_(tuple(states)))
 
-    def change(self, attempt: Attempt, **values: Any) -> Attempt:
+    def change(self, attempt: Attempt, **values: Any) -> None:
         """Write new values; an attempt that has ended never changes."""
         self._connection.execute(
             attempts.update()
             .where(attempts.c.id == attempt.id, attempts.c.state != ENDED)
             .values(**values)
         )
-        return self.get(attempt.id)
 
     def admit(self, attempt: Attempt, gpu_ids: Sequence[int]) -> Attempt | None:
         """Let a queued attempt start; `None` if it is not queued any more."""
+        values: dict[str, Any] = {"state": STARTING, "gpu_ids": list(gpu_ids)}
         result = self._connection.execute(
             attempts.update()
             .where(attempts.c.id == attempt.id, attempts.c.state == QUEUED)
-            .values(state=STARTING, gpu_ids=list(gpu_ids))
+            .values(**values)
         )
-        return self.get(attempt.id) if result.rowcount else None
+        return replace(attempt, **values) if result.rowcount else None
 
     def select(self, *where: sa.ColumnElement[bool]) -> list[Attempt]:
         """Return the attempts that fulfil all conditions, in the order they were queued."""

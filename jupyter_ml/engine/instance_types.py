@@ -51,7 +51,7 @@ def instance_types(workspace: Path | None = None) -> dict[str, InstanceType]:
         The user's table cannot be read.
     """
     table = dict(_built_in())
-    table[LOCAL] = InstanceType(LOCAL, None, None, min(1, len(machine.detect().gpus)))
+    table[LOCAL] = InstanceType(LOCAL, None, None, min(1, len(machine.here().gpus)))
     own = None if workspace is None else workspace / TABLE
     if own is not None and own.exists():
         try:

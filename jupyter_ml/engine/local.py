@@ -93,7 +93,7 @@ class LocalEngine:
     @property
     def machine(self) -> machine.Machine:
         """What there is to share."""
-        return _machine()
+        return machine.here()
 
     def capabilities(self) -> Capabilities:
         """Return how limits are held here, and whether work outlives the server."""
@@ -302,11 +302,6 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-@cache
-def _machine() -> machine.Machine:
-    return machine.detect()
 
 
 @cache

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ def detect(environ: Mapping[str, str] | None = None) -> Machine:
     cpus = max(1, min(len(cpu_ids), int(_cpu_quota())))
     memory = min(_total_memory(), _memory_limit())
     return Machine(cpus, cpu_ids, memory // _MIB, _visible(_gpus(), environ))
+
+
+@cache
+def here() -> Machine:
+    """Return what this machine has, looked up once: it is asked for with every job."""
+    return detect()
 
 
 def available_memory_mb() -> int:

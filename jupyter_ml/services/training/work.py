@@ -123,7 +123,7 @@ def _description(plan: TrainingPlan, arn: str, workspace: Workspace, size: Insta
             {"Name": name, "Regex": regex} for name, regex in plan.metric_definitions
         ],
         "instance_type": plan.instance_type,
-        "cpus": max(1, int(size.cpus or machine.detect().cpus)),
+        "cpus": max(1, int(size.cpus or machine.here().cpus)),
         "gpus": size.gpus,
         "run_dir": str(workspace.run_dir(run_name(plan.name))),
         "grace_s": GRACE_S,
