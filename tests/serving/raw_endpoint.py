@@ -125,7 +125,9 @@ def invocation(*rows: float, headers: tuple[str, ...] = (), token: str = TOKEN) 
 
 @contextlib.asynccontextmanager
 async def served(
-    folder: Path, predict: Callable[[Any], Any] = lambda rows: rows[:, 0]
+    folder: Path,
+    predict: Callable[[Any], Any] = lambda rows: rows[:, 0],
+    protocol: Any = Shortcut,
 ) -> AsyncIterator[Endpoint]:
     """Serve a model until the block ends."""
     config = ServeConfig(folder, "e", "AllTraffic", folder, TOKEN, max_body_bytes=100_000)
@@ -133,7 +135,7 @@ async def served(
     inference = Inference(DefaultHandler(model), 60.0)
     app = App(config, inference, Stats(), {"columns": None})
     server = uvicorn.Server(
-        uvicorn.Config(app, http=Shortcut, lifespan="off", log_config=None, log_level="warning")
+        uvicorn.Config(app, http=protocol, lifespan="off", log_config=None, log_level="warning")
     )
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
