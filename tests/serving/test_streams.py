@@ -52,9 +52,12 @@ async def heard(endpoint: Endpoint, parts: list[bytes]) -> tuple[bytes, bool]:
     for part in parts:
         caller.send(part)
         await endpoint.settle()
-    for _ in range(10):
-        await endpoint.settle()
-    received, is_closed = bytes(caller.reader._buffer), caller.reader.at_eof()
+    received = None
+    while received != bytes(caller.reader._buffer) or endpoint.app.backend._batcher._busy:
+        received = bytes(caller.reader._buffer)
+        for _ in range(5):
+            await endpoint.settle()
+    is_closed = caller.reader.at_eof()
     caller.writer.close()
     return re.sub(rb"date: [^\r]*\r\n", b"", received), is_closed
 
