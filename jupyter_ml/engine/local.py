@@ -140,8 +140,10 @@ class LocalEngine:
         try:
             return self._observe(ref)
         except OSError as error:
-            # Its processes carry its token, wherever what they write down is.
-            runs = ref.host != self._host or bool(tree.marked(ref.token))
+            # Its processes carry its token, wherever what they write down is; where that cannot be
+            # seen, nothing says that they are gone.
+            can_see = tree.IS_LINUX and ref.host == self._host
+            runs = not can_see or bool(tree.marked(ref.token))
             trouble = f"its folder {ref.directory} cannot be read ({error})"
             if runs:
                 return Observation("stalled", trouble=trouble)

@@ -11,16 +11,19 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jupyter_ml.composition import attend, compose
+from jupyter_ml.contract.errors import ServiceUnavailable
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.runtime import Principal
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import eventually, fresh_settings
+from jupyter_ml.tick import FOLDER_PATIENCE_S
 from jupyter_ml.timekeeper import WATCH_S
 
 if TYPE_CHECKING:
@@ -248,3 +251,34 @@ def test_what_is_stopped_while_nobody_ticks_is_stopped_by_the_next_tick(
         ctx.stop(ctx.get("Experiment", "a"))
     (attempt,) = eventually(lambda: attend(runtime) or all_ended(runtime, 1), 60)
     assert attempt.verdict["state"] == "Stopped"
+
+
+def test_a_folder_that_cannot_be_read_holds_up_no_other_work(
+    runtime: Runtime, notes: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    submit(runtime, "a", noting(notes, "a", 300))
+    attend(runtime)
+    eventually(notes.exists)
+    (attempt,) = attempts(runtime)
+    with Context(runtime, ADA).reading() as ctx:
+        directory = ctx.ref(attempt).directory
+    os.kill(shim_of(runtime, attempt), signal.SIGKILL)
+    # As the superuser reads whatever the permissions are: what is no file cannot be read, either.
+    (directory / "verdict.json").mkdir()
+    submit(runtime, "b", noting(notes, "b"))
+
+    def has_ended() -> bool:
+        attend(runtime)
+        return not attempts(runtime)[1].is_live
+
+    eventually(has_ended, 60)
+    assert "a does not run any more, and its folder" in caplog.text
+    later = dataclasses.replace(runtime, clock=lambda: time.time() + 2 * FOLDER_PATIENCE_S)
+    attend(later)
+    verdict = attempts(runtime)[0].verdict
+    assert (verdict["state"], verdict["reason"]) == ("Lost", "FolderUnreadable")
+    assert str(directory) in verdict["message"]
+    (directory / "shim.json").unlink()
+    (directory / "shim.json").mkdir()
+    with pytest.raises(ServiceUnavailable, match="log of a"):
+        runtime.engine.logs(ctx.ref(attempt), 0, 0, 100)
