@@ -34,7 +34,7 @@ from jupyter_ml.core.store.tables import attempts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jupyter_ml.core.backup.replica import Copied, Replica
+    from jupyter_ml.core.backup.replica import Replica
     from jupyter_ml.core.store.marker import Marker
 
 log = logging.getLogger(__name__)
@@ -80,24 +80,24 @@ def recover(replica: Replica, known: Marker, user: str, lock: Path) -> None:
     with hold_lock(lock):
         if is_there(root / SQLITE_FILE, known.id):
             return
-        copied = replica.newest()
+        if read_restoration(root) is not None or read_marker(root) != known:
+            raise ReplicaError(f"{root} has another store by now; try again.")
         copy = replica.place(known.id) / SQLITE_FILE
-        if copied is None or read_restoration(root) is not None or read_marker(root) != known:
-            raise ReplicaError(f"The replica {replica.folder} has no copy of it.")
+        made_at = _made_at(replica, copy)
         if (problem := problem_of(copy, known.id)) is not None:
             raise ReplicaError(f"The copy {copy} cannot be used: {problem}.")
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         loss = _Loss(root, known, user, root / LOST / stamp)
         try:
-            unknown = _put_back(loss, copy, copied)
+            unknown = _put_back(loss, copy, made_at)
         except (OSError, sqlite3.Error) as error:
             raise ReplicaError(f"The copy {copy} could not be put back: {error}.") from error
-    age_s = max(0.0, time.time() - copied.at)
+    age_s = max(0.0, time.time() - made_at)
     log.error(
         "The store %s was gone and is recovered from the copy of %s, %.0f s old. What was "
         "committed after that is lost%s.",
         loss.file,
-        _time(copied.at),
+        _time(made_at),
         age_s,
         f"; work that began after it is in {loss.aside}: {', '.join(unknown)}" if unknown else "",
     )
@@ -129,7 +129,25 @@ def is_there(file: Path, identity: str) -> bool:
     return True
 
 
-def _put_back(loss: _Loss, copy: Path, copied: Copied) -> list[str]:
+def _made_at(replica: Replica, copy: Path) -> float:
+    """Return when the copy was made; one that has no note yet is whole, too, and as old as it is.
+
+    Raises
+    ------
+    ReplicaError
+        There is none, or it is out of reach.
+    """
+    try:
+        changed_at = copy.stat().st_mtime
+    except FileNotFoundError:
+        raise ReplicaError(f"The replica {replica.folder} has no copy of it.") from None
+    except OSError as error:
+        raise ReplicaError(f"The copy {copy} cannot be reached now ({error.strerror}).") from error
+    copied = replica.newest()
+    return changed_at if copied is None else copied.at
+
+
+def _put_back(loss: _Loss, copy: Path, made_at: float) -> list[str]:
     """Put the copy in the store's place; return the names of work that it does not know."""
     for stray in loss.root.glob(f".{SQLITE_FILE}.*.part*"):  # its writer was killed
         stray.unlink(missing_ok=True)
@@ -140,7 +158,7 @@ def _put_back(loss: _Loss, copy: Path, copied: Copied) -> list[str]:
             shutil.copyfileobj(source, target, 1 << 20)
         with closing(Store(SqliteDatabase(part), loss.known.id)) as store:
             unknown = _unknown(store, loss.root)
-            _note(store, loss, copied, sorted(f"{path.parent.name}" for path in unknown))
+            _note(store, loss, made_at, sorted(f"{path.parent.name}" for path in unknown))
         with part.open("rb") as file:
             os.fsync(file.fileno())
         for path in unknown:
@@ -156,7 +174,7 @@ def _put_back(loss: _Loss, copy: Path, copied: Copied) -> list[str]:
     return [path.parent.name for path in unknown]
 
 
-def _note(store: Store, loss: _Loss, copied: Copied, unknown: list[str]) -> None:
+def _note(store: Store, loss: _Loss, made_at: float, unknown: list[str]) -> None:
     with store.write() as connection:
         EventLog(connection).append(
             {
@@ -165,7 +183,7 @@ def _note(store: Store, loss: _Loss, copied: Copied, unknown: list[str]) -> None
                 "name": "StoreRecovered",
                 "source": "recovery",
                 "principal": loss.user,
-                "detail": {"CopiedAt": copied.at, "UnknownWork": unknown},
+                "detail": {"CopiedAt": made_at, "UnknownWork": unknown},
             }
         )
 

@@ -206,6 +206,8 @@ def problem_of(file: Path, identity: str) -> str | None:
             if found != (identity,):
                 return "it is the store of another workspace"
             (answer,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        return f"it cannot be read ({error})"
     except sqlite3.DatabaseError as error:
         return f"it is damaged ({error})"
     return None if answer == "ok" else f"it is damaged ({answer.splitlines()[-1]})"

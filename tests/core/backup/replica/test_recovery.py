@@ -168,6 +168,31 @@ def test_a_loss_without_a_copy_says_what_the_replica_lacks(
     assert not (workspace.root / SQLITE_FILE).exists()
 
 
+def test_a_copy_that_is_out_of_reach_is_not_said_to_be_missing(
+    workspace: Workspace, replica: Replica, settings: Settings, folder: Path
+) -> None:
+    refresh(workspace, replica)
+    copy = copied(workspace, folder)
+    kept = copy.rename(folder / "kept")
+    copy.symlink_to(copy)
+    workspace.store.close()
+    delete_store(workspace)
+    with pytest.raises(StoreLostError, match="cannot be reached now"):
+        Workspace(settings).store  # noqa: B018  (opening it is what is refused)
+    kept.replace(copy)
+    assert keys(Workspace(settings).store) == ["first"]
+
+
+def test_a_copy_is_put_back_whose_maker_was_killed_before_it_noted_it(
+    workspace: Workspace, replica: Replica, settings: Settings, folder: Path
+) -> None:
+    refresh(workspace, replica)
+    (copied(workspace, folder).parent / "copied.json").unlink()
+    workspace.store.close()
+    delete_store(workspace)
+    assert keys(Workspace(settings).store) == ["first"]
+
+
 def test_a_copy_that_was_changed_is_not_put_back(
     workspace: Workspace, replica: Replica, settings: Settings, folder: Path
 ) -> None:
