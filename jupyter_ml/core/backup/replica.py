@@ -25,7 +25,12 @@ from urllib.parse import quote
 
 from jupyter_ml.contract.errors import MLError
 from jupyter_ml.core.locks import try_lock
-from jupyter_ml.core.store.marker import SQLITE_FILE, read_marker, write_marker
+from jupyter_ml.core.store.marker import (
+    SQLITE_FILE,
+    read_marker,
+    write_marker,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +169,7 @@ class Replica:
             part.unlink(missing_ok=True)
         write_marker(place, known)
         size = (place / SQLITE_FILE).stat().st_size
-        _write(place / _NOTE, asdict(Copied(at, time.monotonic() - started, size, state)))
+        write_whole(place / _NOTE, asdict(Copied(at, time.monotonic() - started, size, state)))
         sync_folder(place)
 
     def _state(self) -> list[float]:
@@ -224,13 +229,3 @@ def sync_folder(folder: Path) -> None:
 
 def _uri(file: Path, how: str) -> str:
     return f"file:{quote(str(file))}?{how}"
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(values, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.versions import known
 
@@ -55,7 +55,7 @@ def written_at(root: Path) -> float:
 
 def write_marker(root: Path, marker: Marker) -> None:
     """Have the folder know its store from now on."""
-    _write(root / _FILE, asdict(marker))
+    write_whole(root / _FILE, asdict(marker))
 
 
 def read_restoration(root: Path) -> Restoration | None:
@@ -70,7 +70,7 @@ def read_restoration(root: Path) -> Restoration | None:
 def begin_restoration(root: Path, backup: Path) -> Restoration:
     """Note that a backup is restored: nobody else uses the folder until that is done."""
     restoration = Restoration(uuid.uuid4().hex, str(backup))
-    _write(root / _RESTORING, asdict(restoration))
+    write_whole(root / _RESTORING, asdict(restoration))
     return restoration
 
 
@@ -81,7 +81,8 @@ def end_restoration(root: Path, marker: Marker | None) -> None:
     (root / _RESTORING).unlink(missing_ok=True)
 
 
-def _write(path: Path, values: dict[str, str]) -> None:
+def write_whole(path: Path, values: dict[str, Any]) -> None:
+    """Write JSON for this user alone, on the disk before it has its name."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as file:
