@@ -54,7 +54,6 @@ BINARY = (CLASSES > 0).astype(int)
 NAMES = np.array(["ash", "birch", "cedar"])[CLASSES]
 AMOUNT = 3 * X[:, 0] + X[:, 1] ** 2 + 10
 GAPS = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
-MATRIX = xgboost.DMatrix(GAPS, BINARY)
 
 
 def trained(objective: str, label: Any, **parameters: Any) -> Any:
