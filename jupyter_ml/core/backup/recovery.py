@@ -3,8 +3,9 @@
 The copy is put beside the workspace's other files, gets an event of its own that says so, and takes
 the store's name by a link, which never takes the place of a file. What is in the way, because it is
 no database any more, is set aside in `lost/`; so are the folders of attempts that the copy does not
-know, as they began after it was made: their supervisors end the work, and a namesake does not find
-its outcome. What attempts that it knows have come to, `tick` reads from their verdicts.
+know, as they began after it was made: their supervisors end the work, and their numbers are taken,
+so that no namesake gets their folder. What attempts that it knows have come to, `tick` reads from
+their verdicts.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from jupyter_ml.core.attempts import ENDED
 from jupyter_ml.core.backup.replica import ReplicaError, problem_of, sync_folder
 from jupyter_ml.core.events.events import SERVICE_EVENT, EventLog
 from jupyter_ml.core.locks import hold_lock
@@ -32,14 +35,15 @@ from jupyter_ml.core.store.store import Store
 from jupyter_ml.core.store.tables import attempts
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jupyter_ml.core.backup.replica import Replica
     from jupyter_ml.core.store.marker import Marker
 
 log = logging.getLogger(__name__)
+_Name = tuple[str, str, int]
 
 LOST: Final = "lost"
+_LOCK: Final = "lock"
+_RUN_VARIABLE: Final = "JUPYTER_ML_RUN_DIR"
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 
 
@@ -157,11 +161,18 @@ def _put_back(loss: _Loss, copy: Path, made_at: float) -> list[str]:
         with copy.open("rb") as source, os.fdopen(descriptor, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
         with closing(Store(SqliteDatabase(part), loss.known.id)) as store:
-            unknown = _unknown(store, loss.root)
-            _note(store, loss, made_at, sorted(f"{path.parent.name}" for path in unknown))
+            known = _known(store)
+            unknown = _unknown(known, loss.root)
+            _note(store, loss, made_at, unknown)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         for path in unknown:
+            if not path.is_relative_to(loss.root / "work"):
+                continue
+            if not any(name[:2] == _name(path)[:2] for name in known):
+                _set_aside_run(path, loss)
+            # Its supervisor sees by its lock that the folder is not there any more.
+            (path / _LOCK).unlink(missing_ok=True)
             _set_aside(path, loss)
         # Nothing of the old log may be taken for one of the copy.
         for suffix in _BESIDE:
@@ -174,41 +185,82 @@ def _put_back(loss: _Loss, copy: Path, made_at: float) -> list[str]:
     return [path.parent.name for path in unknown]
 
 
-def _note(store: Store, loss: _Loss, made_at: float, unknown: list[str]) -> None:
+def _note(store: Store, loss: _Loss, made_at: float, unknown: list[Path]) -> None:
+    """Write into the copy that it was put back, and which attempts there were that it lacks."""
+    now = time.time()
+    verdict = {"state": "Lost", "reason": "StoreRecovered", "message": "It is not known any more."}
+    blank = {
+        "row_id": 0,
+        "first": 0,
+        "host": "",
+        "state": ENDED,
+        "wanted": "run",
+        "work": {},
+        "gpu_ids": [],
+        "verdict": verdict,
+        "queued_at": now,
+        "ended_at": now,
+    }
+    taken = [
+        {
+            **blank,
+            **dict(zip(("kind", "key", "number"), _name(path), strict=True)),
+            "token": str(_spec(path).get("token", "")),
+        }
+        for path in unknown
+    ]
     with store.write() as connection:
+        if taken:
+            connection.execute(attempts.insert(), taken)
         EventLog(connection).append(
             {
-                "time": time.time(),
+                "time": now,
                 "type": SERVICE_EVENT,
                 "name": "StoreRecovered",
                 "source": "recovery",
                 "principal": loss.user,
-                "detail": {"CopiedAt": made_at, "UnknownWork": unknown},
+                "detail": {
+                    "CopiedAt": made_at,
+                    "UnknownWork": sorted(path.parent.name for path in unknown),
+                },
             }
         )
 
 
-def _unknown(store: Store, root: Path) -> list[Path]:
-    """Return the folders of attempts that the store does not know."""
+def _known(store: Store) -> set[_Name]:
+    """Return the kind, key and number of each attempt that the store knows."""
+    named = (attempts.c.kind, attempts.c.key, attempts.c.number)
     with store.read() as connection:
-        query = sa.select(attempts.c.kind, attempts.c.key, attempts.c.number, attempts.c.token)
-        tokens = {
-            (kind, key, str(number)): token
-            for kind, key, number, token in connection.execute(query)
-        }
-    return [
-        folder
-        for folder in sorted((root / "work").glob("*/*/*"))
-        if _token(folder) != tokens.get((folder.parts[-3], folder.parts[-2], folder.name))
-    ]
+        return {(kind, key, number) for kind, key, number in connection.execute(sa.select(*named))}
 
 
-def _token(folder: Path) -> Any:
-    """Return the token of an attempt; of one that never began, what no attempt has."""
+def _unknown(known: set[_Name], root: Path) -> list[Path]:
+    """Return the folders of attempts that are not among those that are known.
+
+    Also those that a recovery set aside that was killed before it was done.
+    """
+    folders = sorted([*(root / "work").glob("*/*/*"), *root.glob(f"{LOST}/*/work/*/*/*")])
+    return [path for path in folders if path.name.isdigit() and _name(path) not in known]
+
+
+def _name(folder: Path) -> _Name:
+    return folder.parts[-3], folder.parts[-2], int(folder.name)
+
+
+def _spec(folder: Path) -> dict[str, Any]:
+    """Return what an attempt's supervisor was told; {} of one that never began."""
     try:
-        return json.loads((folder / "work.json").read_bytes())["token"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return dict(json.loads((folder / "work.json").read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _set_aside_run(folder: Path, loss: _Loss) -> None:
+    """Set the metrics aside that unknown work has logged: a namesake's would be mixed with them."""
+    env = (_spec(folder).get("work") or {}).get("env") or {}
+    run = Path(env.get(_RUN_VARIABLE, ""))
+    if run.parent == loss.root / "runs":
+        _set_aside(run, loss)
 
 
 def _set_aside(path: Path, loss: _Loss) -> None:

@@ -15,7 +15,7 @@ from jupyter_ml.client import LocalClient
 from jupyter_ml.core.backup.replica import Replica, problem_of
 from jupyter_ml.core.store.failures import StoreError
 from jupyter_ml.core.store.marker import SQLITE_FILE
-from jupyter_ml.core.store.tables import events, tags
+from jupyter_ml.core.store.tables import attempts, events, tags
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.testing import eventually, fresh_settings
 from tests.core.backup.conftest import back_up, contents
@@ -155,8 +155,10 @@ def test_a_recovery_that_is_killed_at_any_step_is_finished_by_the_next(tmp_path:
         store = Workspace(settings).store
         with store.read() as connection:
             assert connection.execute(sa.select(tags.c.key)).scalars().all() == ["key"]
-            recovered = sa.select(events.c.seq).where(events.c.name == "StoreRecovered")
-            assert len(connection.execute(recovered).all()) == 1
+            recovered = sa.select(events.c.detail).where(events.c.name == "StoreRecovered")
+            (detail,) = connection.execute(recovered).scalars().all()
+            assert detail["UnknownWork"] == ["unknown"]
+            assert connection.execute(sa.select(attempts.c.key)).scalars().all() == ["unknown"]
         store.close()
         (lost,) = (workspace.root / "lost").rglob("jupyter_ml.db")
         assert lost.read_bytes().startswith(b"something else")

@@ -6,19 +6,22 @@ import json
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
+from jupyter_ml.client import LocalClient
 from jupyter_ml.core.context import Context
 from jupyter_ml.core.events.chain import Chain
+from jupyter_ml.core.metrics.metrics import scan
 from jupyter_ml.core.store.failures import StoreLostError
 from jupyter_ml.core.store.marker import SQLITE_FILE
 from jupyter_ml.core.store.tables import events, metadata
 from jupyter_ml.core.workspace import Workspace
+from jupyter_ml.engine.identity import identify, is_alive
 from jupyter_ml.engine.work import Work
-from jupyter_ml.testing import fresh_settings
+from jupyter_ml.testing import eventually, fresh_settings
 from jupyter_ml.tick import tick
 from tests.core.backup.replica.conftest import (
     ADA,
@@ -238,3 +241,51 @@ def test_work_that_the_copy_knows_goes_on_and_what_it_does_not_know_is_set_aside
     assert workspace.work_dir("Experiment", "known", 1).is_dir()
     assert not workspace.work_dir("Experiment", "unknown", 1).exists()
     assert len(list((workspace.root / "lost").glob("*/work/Experiment/unknown/1/work.json"))) == 1
+
+
+def test_work_that_the_copy_does_not_know_is_ended_and_its_namesake_is_another(
+    settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    client = LocalClient(settings)
+    workspace = client.runtime.workspace
+    client.call("CreateExperiment", {"ExperimentName": "first"})
+    (note,) = folder.glob("*/copied.json")
+    # From now on no copy is due.
+    note.write_text(json.dumps({**json.loads(note.read_bytes()), "took_s": 1e6}))
+    pid = tmp_path / "pid"
+    submit_job(client, f"echo v=1\\; && echo $$ > {pid} && exec sleep 600")
+    who = eventually(lambda: pid.exists() and pid.read_text() and identify(int(pid.read_text())))
+    run = workspace.run_dir("job-aws-training-job")
+    eventually(lambda: run.exists() and scan(run))
+    delete_store(workspace)
+    assert client.call("ListTrainingJobs")["TrainingJobSummaries"] == []
+    eventually(lambda: not is_alive(who))
+    submit_job(client, "echo v=2\\;")
+
+    def ended() -> dict[str, Any] | None:
+        client.attend()
+        job = client.call("DescribeTrainingJob", {"TrainingJobName": "job"})
+        return job if job["TrainingJobStatus"] != "InProgress" else None
+
+    job = eventually(ended, timeout_s=60)
+    assert job["TrainingJobStatus"] == "Completed"
+    (series,) = client.call("GetRunMetrics", {"RunName": "job-aws-training-job"})["Series"]
+    assert series["Values"] == [2.0]
+    (lost,) = (settings.workspace / "lost").iterdir()
+    assert (lost / "work" / "TrainingJob" / "job" / "1" / "work.json").exists()
+    assert (lost / "runs" / run.name).is_dir()
+    assert not workspace.work_dir("TrainingJob", "job", 1).exists()
+    assert workspace.work_dir("TrainingJob", "job", 2).is_dir()
+    workspace.store.close()
+
+
+def submit_job(client: LocalClient, command: str) -> None:
+    algorithm = {
+        "TrainingImage": "jupyter-ml/python",
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["/bin/sh", "-c", command],
+        "MetricDefinitions": [{"Name": "v", "Regex": "v=([0-9]+);"}],
+    }
+    client.call(
+        "CreateTrainingJob", {"TrainingJobName": "job", "AlgorithmSpecification": algorithm}
+    )
