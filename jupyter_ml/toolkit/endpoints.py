@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from jupyter_ml.toolkit.jobs import TrainingJob
 
 _POLL_S = 0.1
+_SHORTEST_POLL_S = 0.02
+_PART_OF_WAIT = 0.1
 _ATTEND_EVERY_S = 0.3
 _CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
@@ -172,8 +174,8 @@ class Endpoint(Displayed):
 
     def _statuses(self, timeout_s: float | None) -> Iterator[str]:
         """Yield the status until it does not change by itself any more."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        attended = time.monotonic()
+        began = attended = time.monotonic()
+        deadline = None if timeout_s is None else began + timeout_s
         while True:
             status = self.status
             yield status
@@ -183,10 +185,12 @@ class Endpoint(Displayed):
             if deadline is not None and now > deadline:
                 msg = f"{self.name} is still {status} after {timeout_s:g} s; it goes on."
                 raise WaitTimeout(msg)
-            if now - attended > _ATTEND_EVERY_S:
+            # One that starts warm is there within a fifth of a second.
+            pause = min(_POLL_S, max(_SHORTEST_POLL_S, (now - began) * _PART_OF_WAIT))
+            if now - attended > min(_ATTEND_EVERY_S, 2 * pause):
                 self._client.attend()
                 attended = now
-            time.sleep(_POLL_S)
+            time.sleep(pause)
 
     def _watch(self) -> dict[str, Any]:
         return self._client.call("WatchEndpoint", {"EndpointName": self.name})
