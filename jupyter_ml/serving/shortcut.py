@@ -51,8 +51,10 @@ class Shortcut(HttpToolsProtocol):
             super().data_received(data)
         elif not (self._is_answering or self._held or self.flow.write_paused):
             self._take(data)
-        else:
+        elif self._held or not self._is_ending:  # what begins after a stop is not waited for
             self._held += data
+            if self._is_ending and self._size:
+                del self._held[self._size :]
             if not self._size:
                 self.flow.pause_reading()
             elif len(self._held) >= self._size:
