@@ -52,9 +52,10 @@ async def heard(endpoint: Endpoint, parts: list[bytes]) -> tuple[bytes, bool]:
     for part in parts:
         caller.send(part)
         await endpoint.settle()
-    received = None
-    while received != bytes(caller.reader._buffer) or endpoint.app.backend._batcher._busy:
-        received = bytes(caller.reader._buffer)
+    batcher = endpoint.app.backend._batcher
+    received, was_busy = None, True
+    while was_busy or batcher._busy or received != bytes(caller.reader._buffer):
+        received, was_busy = bytes(caller.reader._buffer), batcher._busy
         for _ in range(5):
             await endpoint.settle()
     is_closed = caller.reader.at_eof()
@@ -89,5 +90,7 @@ def test_any_stream_is_answered_as_by_the_parser_alone(tmp_path: Path) -> None:
             else:
                 assert found == wanted
 
-        check()
-        runner.run(stack.aclose())
+        try:
+            check()
+        finally:
+            runner.run(stack.aclose())
