@@ -7,6 +7,7 @@ uvicorn's parser and the application, on the same connection and in the order of
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ class Shortcut(HttpToolsProtocol):
         self._is_parsing = False
         self._is_in_message = False
         self._is_ending = False
+        self._fed = self._again = b""
+        self._wants_upgrade = False
         self._began_at = self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
@@ -48,7 +51,7 @@ class Shortcut(HttpToolsProtocol):
         if self._is_parsing and self._parser_is_done():
             self._is_parsing = False
         if self._is_parsing:
-            super().data_received(data)
+            self._feed(data)
         elif not (self._is_answering or self._held or self.flow.write_paused):
             self._take(data)
         elif self._held or not self._is_ending:  # what begins after a stop is not waited for
@@ -65,10 +68,18 @@ class Shortcut(HttpToolsProtocol):
         self._is_in_message = True
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        """Begin the request, unless it is to be read again; see `_feed`."""
+        is_tunnel = self.parser.get_method() == b"CONNECT"
+        self._wants_upgrade = self.parser.should_upgrade() and not is_tunnel
+        if not self._wants_upgrade:
+            super().on_headers_complete()
+
     def on_message_complete(self) -> None:
         """Note that the parser has all of the request."""
         self._is_in_message = False
-        super().on_message_complete()
+        if not self._wants_upgrade:
+            super().on_message_complete()
 
     def shutdown(self) -> None:
         """Answer what has come, then close."""
@@ -137,9 +148,32 @@ class Shortcut(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         self._is_parsing = True
         self.flow.resume_reading()
-        super().data_received(data)
+        self._feed(data)
         if self._is_ending:
             super().shutdown()
+
+    def _feed(self, data: bytes) -> None:
+        """Have the parser read, and again without its wish what wants another protocol.
+
+        No other one is spoken here, and a server may go on with HTTP; but the parser leaves the
+        body out of such a request, and would take it for the next one.
+        """
+        while data and self.parser is not None:
+            self._fed, self._again = data, b""
+            super().data_received(data)
+            data = self._again
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        upgrade = sys.exception()
+        if not self._wants_upgrade or upgrade is None:
+            return
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self._again = b"\r\n".join([*lines, b"", self._fed[upgrade.args[0] :]])
 
     def _answered(self, reply: Reply) -> None:
         self._is_answering = False

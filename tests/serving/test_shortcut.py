@@ -159,6 +159,34 @@ def test_a_connection_ends_when_the_caller_says_so(run: Run, tmp_path: Path) -> 
 
 
 @RUNNERS
+def test_a_request_that_would_rather_speak_another_protocol_is_answered_whole(
+    run: Run, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with served(tmp_path) as endpoint:
+            caller = await endpoint.caller()
+            wishes = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA")
+            asked = invocation(*[1.0] * 6000, headers=wishes)
+            chunked = request("POST /invocations", None, "Transfer-Encoding: chunked", *wishes)
+            chunked += b"7\r\n[[2,0]]\r\n0\r\n\r\n"
+            for whole, said in ((asked, [1.0] * 6000), (chunked, [2.0])):
+                head, _, body = whole.partition(b"\r\n\r\n")
+                caller.send(head + b"\r\n\r\n")
+                await endpoint.settle()
+                assert (await caller.ask(body)).predictions == said
+                caller.send(whole + request("GET /ping", None, *wishes) + whole + invocation(3.0))
+                assert (await caller.answer()).predictions == said
+                assert (await caller.answer()).status == 200
+                assert (await caller.answer()).predictions == said
+                assert (await caller.answer()).predictions == [3.0]
+            stranger = request("GET /ping", None, "Connection: Upgrade", "Upgrade: websocket")
+            answer = await caller.ask(stranger.replace(b"Bearer t", b"Bearer x"))
+            assert answer.status == 401
+
+    run(test())
+
+
+@RUNNERS
 def test_who_expects_to_be_asked_for_the_body_is_asked(run: Run, tmp_path: Path) -> None:
     async def test() -> None:
         async with served(tmp_path) as endpoint:

@@ -30,7 +30,7 @@ PIECES = (
     invocation(9.0).replace(b"1.1", b"1.0"),
     invocation(1.5).replace(b"\r\n", b"\n"),
     invocation(2.5, headers=("X-A: b\r\n c",)),
-    invocation(3.5, headers=("Upgrade: h2c", "Connection: upgrade")),
+    invocation(3.5, headers=("Upgrade: h2c",)),
     request("POST /invocations", None, "Transfer-Encoding: chunked") + b"3\r\n[7]\r\n0\r\n\r\n",
     request("POST /invocations", b""),
     request("POST /invocations", b"{"),
