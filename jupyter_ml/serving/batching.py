@@ -12,6 +12,7 @@ import itertools
 import queue
 import threading
 import time
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -86,10 +87,20 @@ def _work(
         current[0] = (call, time.monotonic())
         try:
             result, error = call.function(*call.arguments), None
-        except Exception as raised:  # noqa: BLE001  (handed to whoever awaits the call)
-            result, error = None, raised
+        except BaseException as raised:  # noqa: BLE001  (handed to whoever awaits the call)
+            result, error = None, _told(raised)
         current[0] = None
         call.loop.call_soon_threadsafe(_settle, call.future, result, error)
+
+
+def _told(raised: BaseException) -> Exception:
+    """Return what a model raised as what a future can hold, and no event loop ends by."""
+    if isinstance(raised, Exception) and not isinstance(raised, StopIteration):
+        return raised
+    said = traceback.format_exception_only(raised)[-1].strip()
+    error = RuntimeError(f"The model raised {said}")
+    error.__cause__ = raised
+    return error
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
@@ -249,8 +260,8 @@ class Batcher:
         started = time.perf_counter()
         try:
             parts = self._call(batch)
-        except Exception as error:  # noqa: BLE001  (handed to the requests that wait)
-            failure = error
+        except BaseException as error:  # noqa: BLE001  (handed to the requests that wait)
+            failure = _told(error)
         self._learn(time.perf_counter() - started)
         if failure is None:
             _share(batch, parts)

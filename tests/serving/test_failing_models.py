@@ -45,12 +45,14 @@ class _UnspeakableError(Exception):
     [
         (ValueError("no file 'caf\udce9'"), r"ValueError: no file 'caf\udce9'"),
         (_UnspeakableError(), "_UnspeakableError: <exception str() failed>"),
+        (StopIteration("no more"), "RuntimeError: The model raised StopIteration: no more"),
+        (SystemExit(3), "RuntimeError: The model raised SystemExit: 3"),
     ],
-    ids=["no text", "no str"],
+    ids=["no text", "no str", "stop", "exit"],
 )
 @pytest.mark.parametrize("count", [1, 300], ids=["in the event loop", "in a thread"])
 def test_what_a_model_raises_need_not_be_text(
-    tmp_path: Path, raised: Exception, said: str, count: int
+    tmp_path: Path, raised: BaseException, said: str, count: int
 ) -> None:
     def predict(rows: Any) -> Any:
         if (rows[:, 0] == 13.0).any():
