@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.core.artifacts import S3_FOLDER, size_of
+from jupyter_ml.core.backup.recovery import LOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,7 @@ def usage(ctx: Context) -> Json:
         *(("Metrics", path) for path in _inside(root / "runs")),
         *(("Metrics", path) for path in _inside(root / "packs")),
         *(("Store", path) for path in sorted(root.glob("jupyter_ml.db*"))),
+        *(("Lost", path) for path in _inside(root / LOST)),
     ]
     items: list[Json] = [
         {"Kind": kind, "Name": path.name, "Bytes": size_of(path), "LastUsed": path.stat().st_mtime}

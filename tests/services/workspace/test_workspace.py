@@ -139,7 +139,11 @@ def test_the_workspace_tells_what_it_is_and_what_runs(
 def test_the_disk_is_accounted_for_by_what_takes_it(client: LocalClient) -> None:
     artifacts = client.runtime.workspace.artifacts
     artifacts.put_bytes(b"x" * 10_000_000, artifacts.uri("big"))
+    aside = client.settings.workspace / "lost" / "20260102T030405Z"
+    aside.mkdir(parents=True)
+    (aside / "jupyter_ml.db").write_bytes(b"x" * 9_000_000)
     usage = client.call("GetDiskUsage")
+    assert (usage["Items"][1]["Kind"], usage["Items"][1]["Name"]) == ("Lost", aside.name)
     assert usage["Items"][0]["Kind"] == "Bucket"
     assert usage["Items"][0]["Bytes"] == 10_000_000
     assert usage["TotalBytes"] >= 10_000_000
