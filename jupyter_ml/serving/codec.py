@@ -25,7 +25,11 @@ def loads(body: bytes) -> Any:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             pass  # `json.dumps` writes NaN, which orjson refuses and the standard parser takes
-    return json.loads(body)
+    value = json.loads(body)
+    if b"\\ud" in body.lower():
+        # The standard parser takes half a character, too, which could not be answered with.
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def dumps(value: Any) -> bytes:
