@@ -25,7 +25,11 @@ def loads(body: bytes) -> Any:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             pass  # `json.dumps` writes NaN, which orjson refuses and the standard parser takes
-    value = json.loads(body)
+    try:
+        value = json.loads(body)
+    except RecursionError:
+        msg = "it is nested too deeply"
+        raise ValueError(msg) from None
     if b"\\ud" in body.lower():
         # The standard parser takes half a character, too, which could not be answered with.
         json.dumps(value, ensure_ascii=False).encode()

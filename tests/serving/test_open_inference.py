@@ -200,6 +200,7 @@ def test_binary_and_encoded_bodies_are_refused(cancer_endpoint: Served) -> None:
     assert infer(cancer_endpoint, request, **{"Content-Type": "text/csv"})[0] == 415
     assert infer(cancer_endpoint, b"{")[0] == 400
     assert infer(cancer_endpoint, {"id": "\ud800", **request})[0] == 400
+    assert infer(cancer_endpoint, b"[" * 99_999)[0] == 400
     assert infer(cancer_endpoint, [])[0] == 400
 
 
