@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import tokenize
 from typing import TYPE_CHECKING, Any
 
 from jupyter_ml.serving.columns import PayloadError, Schema, check_count
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 NPY = "application/x-npy"
 _KINDS = "biufUSmM"
 _MAGIC = b"\x93NUMPY"
+# What comes of a head that numpy takes for a literal of Python, and is none.
+_NO_LITERAL = (SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
 
 
 def rows_of(body: bytes, schema: Schema) -> Any:
@@ -30,7 +33,7 @@ def rows_of(body: bytes, schema: Schema) -> Any:
         dtype, shape, by_column, start = _header(_head(body))
         array = np.frombuffer(body, dtype, offset=start)
         array = array.reshape(shape, order="F" if by_column else "C")
-    except (ValueError, EOFError, SyntaxError) as error:
+    except (ValueError, EOFError, *_NO_LITERAL) as error:
         msg = f"The body is not a .npy array: {error}. Write it with numpy.save."
         raise PayloadError(msg) from None
     if array.ndim == 1:

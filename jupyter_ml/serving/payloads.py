@@ -186,14 +186,20 @@ def _table_of_value(value: Any, schema: Schema) -> Table:
         if "instances" in value:
             value = value["instances"]
         elif "data" in value:
-            names = value.get("columns")
-            return Table(tuple(map(str, names)) if names else None, _rows(value["data"], schema))
+            return Table(_names(value.get("columns")), _rows(value["data"], schema))
         else:
             value = [value]
     rows = _rows(value, schema)
     if rows and isinstance(rows[0], dict):
         return _table_of_records(rows, schema)
     return Table(None, rows)
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    if not isinstance(value, list | None):
+        msg = f"The columns are {shown(value)}, not a list of names."
+        raise PayloadError(msg)
+    return tuple(map(str, value)) if value else None
 
 
 def _rows(value: Any, schema: Schema) -> list[Any]:
@@ -207,10 +213,9 @@ def _rows(value: Any, schema: Schema) -> list[Any]:
 
 
 def _table_of_records(records: list[Any], schema: Schema) -> Table:
-    if set(records[0]) == {"features"} and isinstance(records[0]["features"], list):
-        return Table(None, [record["features"] for record in records])
     columns = tuple(records[0])
-    if schema.features is not None:
+    is_listed = columns == ("features",) and isinstance(records[0]["features"], list)
+    if schema.features is not None and not is_listed:
         order_of(columns, schema.features)
     rows = []
     for number, record in enumerate(records, 1):
@@ -218,8 +223,8 @@ def _table_of_records(records: list[Any], schema: Schema) -> Table:
             wrong = set(record) ^ set(columns) if isinstance(record, dict) else record
             msg = f"Record {number} has other columns than the first one: {shown(wrong)}."
             raise PayloadError(msg)
-        rows.append([record[name] for name in columns])
-    return Table(columns, rows)
+        rows.append(record["features"] if is_listed else [record[name] for name in columns])
+    return Table(None if is_listed else columns, rows)
 
 
 def _table_of_plain_csv(body: bytes, schema: Schema) -> Table | None:

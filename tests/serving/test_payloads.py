@@ -79,6 +79,11 @@ def test_a_text_of_megabytes_is_read() -> None:
         ([[1.0] * 29 + ["tall"]], "Row 1, column 30: 'tall' is not a number."),
         ([[1.0] * 29 + [10**400]], "Row 1, column 30: 1000"),
         (b"{", "The body is not JSON"),
+        ({"columns": 5, "data": [[1.0]]}, "The columns are 5, not a list of names."),
+        ({"columns": "ab", "data": [[1.0, 2.0]]}, "The columns are 'ab', not a list of names."),
+        ([{"features": [1.0] * 30}, {"x": 3}], "Record 2 has other columns than the first one: "),
+        ([{"features": [1.0] * 30}, 5], "Record 2 has other columns than the first one: 5."),
+        ([{"features": [1.0] * 30}, {"features": 5}], "Row 2 is 5, not a list of values."),
         ([], "The request has no rows."),
         (7, "The body holds int, not rows."),
     ],
@@ -126,6 +131,8 @@ def test_arrays_go_in_and_out_as_numpy_writes_them(cancer_endpoint: Served, canc
         (npy(np.zeros((2, 30)))[:-8], "is not a .npy array"),
         (npy(np.zeros(1, dtype=[("a", "f8")])), "not numbers or text"),
         (npy(np.zeros((1, 30)))[:40], "is not a .npy array"),
+        (npy(np.zeros((1, 30)))[:10] + b"(" * 118, "is not a .npy array"),
+        (npy(np.zeros((1, 30)))[:10] + b"-" * 117 + b"1", "is not a .npy array"),
     ],
 )
 def test_what_is_no_array_of_rows_is_explained(
