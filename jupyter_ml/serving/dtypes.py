@@ -71,7 +71,11 @@ def restored(frame: Any, dtypes: Mapping[str, Dtype]) -> Any:
     known = {name: _column(frame[name], dtypes[name]) for name in frame if name in dtypes}
     frame = frame.assign(**known) if known else frame
     gaps = [name for name in frame if name not in dtypes and _has_only_gaps(frame[name])]
-    return frame.astype(dict.fromkeys(gaps, "float64")) if gaps else frame
+    try:
+        return frame.astype(dict.fromkeys(gaps, "float64")) if gaps else frame
+    except OverflowError:
+        msg = f"A number in the columns {listed([str(name) for name in gaps])} is too large."
+        raise PayloadError(msg) from None
 
 
 def _has_only_gaps(series: Any) -> bool:
@@ -101,12 +105,12 @@ def _column(series: Any, dtype: Dtype) -> Any:
 def _converted(series: Any, convert: Callable[[Any], Any], wanted: str) -> Any:
     try:
         return convert(series)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         for number in range(len(series)):
             one = series.iloc[number : number + 1]
             try:
                 convert(one)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, OverflowError):
                 value = shown(one.iloc[0])
                 msg = f"Row {number + 1}, column {series.name!r}: {value} is not {wanted}."
                 raise PayloadError(msg) from None

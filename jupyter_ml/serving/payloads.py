@@ -373,6 +373,12 @@ def _framed(array: Any, schema: Schema) -> Any:
 def _frame(table: Table, schema: Schema) -> Any:
     import pandas as pd  # noqa: PLC0415  (only models that take frames need it)
 
+    seen: set[str] = set()
+    for name in table.columns or ():
+        if name in seen:
+            msg = f"The column {shown(name)} is named twice."
+            raise PayloadError(msg)
+        seen.add(name)
     columns = table.columns or schema.features
     frame = pd.DataFrame(table.rows, columns=None if columns is None else list(columns))
     if table.columns is not None and schema.features is not None:

@@ -65,6 +65,24 @@ def test_a_value_of_megabytes_is_refused_in_a_sentence(content_type: str) -> Non
         assert len(str(refused.value)) < 300
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"columns": ["a", "b", "a"], "data": [[1, 2, 3]]}, "The column 'a' is named twice."),
+        ([[1, None], [10**400, 2]], "A number in the columns '0' is too large."),
+    ],
+)
+def test_a_frame_of_a_model_that_names_no_columns_is_looked_at(body: Any, message: str) -> None:
+    with pytest.raises(PayloadError, match=message):
+        decode(json.dumps(body).encode(), "application/json", Schema(as_frame=True))
+
+
+def test_a_number_that_no_type_of_a_frame_holds_is_named() -> None:
+    schema = Schema(("a",), 1, as_frame=True, dtypes={"a": Dtype("float32")})
+    with pytest.raises(PayloadError, match=r"Row 2, column 'a': 1000.*\.\.\. is not"):
+        decode(json.dumps([[1], [10**400]]).encode(), "application/json", schema)
+
+
 def test_a_text_of_megabytes_is_read() -> None:
     schema = Schema(("a", "b"), 2, as_frame=True, dtypes={"a": Dtype("object")})
     frame = decode(f'"{LONG}",1\n"{LONG}",2'.encode(), "text/csv", schema)
