@@ -35,6 +35,8 @@ _OF_ANY_PROGRAM = frozenset(
     | {"VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "LD_LIBRARY_PATH"}
     | {"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"}
 )
+# Where the tickets are that a database may ask for; the work of others has no use for them.
+_OF_A_DATABASE = frozenset({"KRB5CCNAME"})
 _OF_ANY_PROGRAM_PREFIXES = ("JUPYTER_ML_", "LC_", "PG", "PYTHON", "XDG_")
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -81,7 +83,8 @@ def background(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in inheritable(environ).items()
         if name in _OF_ANY_PROGRAM or name.startswith(_OF_ANY_PROGRAM_PREFIXES)
     }
-    return {**kept, MARKER: ""}
+    tickets = {name: environ[name] for name in _OF_A_DATABASE & set(environ)}
+    return {**kept, **tickets, MARKER: ""}
 
 
 def threads(cpus: float) -> dict[str, str]:

@@ -145,6 +145,7 @@ def test_what_runs_in_the_background_has_what_any_program_needs() -> None:
         "JUPYTER_ML_MACHINE": "{}",
         "PGSSLMODE": "require",
         "PGPASSWORD": "hunter2",
+        "KRB5CCNAME": "FILE:/tmp/krb5cc_1",
         "PYTHONPATH": "/x",
         "CUDA_VISIBLE_DEVICES": "1",
         "JUPYTER_ML_TOKEN": "hunter2",
