@@ -93,6 +93,8 @@ class ScriptedEngine:
         Key of each submission, in order; a second one of the same attempt is one more entry.
     refused
         Keys whose submission fails, as with a full disk.
+    warm
+        What it says to keep warm.
     """
 
     machine: Machine = field(default_factory=lambda: Machine(2, (0, 1), 8192))
@@ -100,6 +102,7 @@ class ScriptedEngine:
     stopped: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     swept: list[str] = field(default_factory=list)
+    warm: list[ZygoteState] = field(default_factory=list)
     _seen: dict[tuple[str, int], Observation] = field(default_factory=dict)
 
     def capabilities(self) -> Capabilities:
@@ -159,8 +162,8 @@ class ScriptedEngine:
         return 0
 
     def zygotes(self) -> list[ZygoteState]:
-        """Return none: nothing is imported."""
-        return []
+        """Return what the test says."""
+        return self.warm
 
     def end(
         self,

@@ -2,7 +2,8 @@
 
 One runs while a timer is due in the future, work is under way that might be lost, or the replica
 of the store is behind. It holds no state and is elected by a lock; any surface starts it, and it
-leaves when nothing is left to wait for.
+leaves when nothing is left to wait for and no process is kept warm: where the next job is to start
+quickly, it need not start a timekeeper as well.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ WATCH_S = 10.0
 # The wall clock can jump, so it is compared this often instead of slept through.
 LONGEST_SLEEP_S = 5.0
 _COPYING_S = 1.0
+# How late, at most, one that stays for the next job notices it.
+_NOTICED_S = 1.0
 _STARTED = "timekeeper-started"
 # A database that is away longer may never come back; any surface starts another timekeeper.
 PATIENCE_S = 3600.0
@@ -108,7 +111,7 @@ def refresh_replica(runtime: Runtime) -> bool:
         return False
 
 
-def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> bool:
+def keep_time(runtime: Runtime, watch_s: float = WATCH_S, patience_s: float = PATIENCE_S) -> bool:
     """Tick whenever something is due, until nothing is; leave at once if another does it.
 
     Once another version of this program is installed in its place, that is left to it: what newer
@@ -120,11 +123,18 @@ def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> bool:
         The workspace.
     watch_s
         How often work under way is looked after, in seconds.
+    patience_s
+        How long a store that does not answer is asked again, in seconds.
 
     Returns
     -------
     bool
         Whether it leaves for another version, which is to be started.
+
+    Raises
+    ------
+    StoreUnavailable
+        The store has not answered for so long.
     """
     is_empty, lock = False, runtime.workspace.lock("timekeeper")
     while not is_empty:
@@ -132,22 +142,27 @@ def keep_time(runtime: Runtime, watch_s: float = WATCH_S) -> bool:
             if not elected:
                 return False
             lock.write_text(str(os.getpid()))
-            if _keep(runtime, watch_s):
+            if _keep(runtime, watch_s, patience_s):
                 return True
         # Whoever left something for later in the last moment found a timekeeper there.
         is_empty = outlook(runtime).is_empty
     return False
 
 
-def _keep(runtime: Runtime, watch_s: float) -> bool:
-    looked, installed = time.monotonic(), Installed(min(SETTLED_S, watch_s))
+def _keep(runtime: Runtime, watch_s: float, patience_s: float) -> bool:
+    looked = answered = time.monotonic()
+    installed = Installed(min(SETTLED_S, watch_s))
     while True:
         if installed.is_another:
             return True
         try:
             found = outlook(runtime)
+            answered = time.monotonic()
             if found.is_empty:
-                return False
+                if not runtime.engine.zygotes():
+                    return False
+                time.sleep(_NOTICED_S)
+                continue
             if found.copy_at is not None and refresh_replica(runtime):
                 continue
             # Asked anew after each pause: an earlier timer may have been set, or the clock.
@@ -158,6 +173,8 @@ def _keep(runtime: Runtime, watch_s: float) -> bool:
             looked = time.monotonic()
         except StoreUnavailable as error:
             # A database that is away for a while still has what is due, and nobody else asks.
+            if time.monotonic() - answered > patience_s:
+                raise
             log.warning("%s It will be tried again.", error)
             time.sleep(LONGEST_SLEEP_S)
 

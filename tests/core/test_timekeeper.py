@@ -19,12 +19,15 @@ from jupyter_ml.core.context import Context
 from jupyter_ml.core.locks import try_lock
 from jupyter_ml.core.operations import Registry
 from jupyter_ml.core.runtime import Principal, Runtime
+from jupyter_ml.core.store.failures import StoreUnavailable
 from jupyter_ml.core.workspace import Workspace
 from jupyter_ml.engine.identity import identify
+from jupyter_ml.engine.protocol import ZygoteState
 from jupyter_ml.engine.work import Work
 from jupyter_ml.testing import ScriptedEngine, eventually, fresh_settings
 from jupyter_ml.tick import tick
 from jupyter_ml.timekeeper import ensure_timekeeper, keep_time
+from tests.postgresql import server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,3 +163,32 @@ def test_one_that_is_still_starting_is_waited_for(
     with gate.open("w") as through:
         through.write("go\n")
     runtime.workspace.store.close()
+
+
+def test_it_stays_for_the_next_job_while_a_process_is_kept_warm(
+    watched: Runtime, engine: ScriptedEngine, keeper: threading.Thread
+) -> None:
+    engine.warm = [ZygoteState("folder", sys.executable, "ready", (), None, 0, time.time() + DAY_S)]
+    keeper.start()
+    lock = watched.workspace.lock("timekeeper")
+    eventually(lambda: lock.exists() and not is_free(lock))
+    submit(watched, "a")
+    eventually(lambda: ("a", 1) in engine.submitted)
+    engine.end("a", 1, "Completed")
+    eventually(lambda: has_ended(watched, "a"))
+    assert keeper.is_alive()
+    engine.warm = []
+    keeper.join(20)
+    assert not keeper.is_alive()
+
+
+def test_a_database_that_stays_away_is_given_up(watched: Runtime, tmp_path: Path) -> None:
+    address = server().new_database()
+    workspace = Workspace(fresh_settings(tmp_path / "away", database=address))
+    alone = dataclasses.replace(watched, workspace=workspace)
+    with Context(alone, ADA).writing() as ctx:
+        ctx.set_timer("far away", "", time.time() + DAY_S)
+    server().drop_database(address)
+    with pytest.raises(StoreUnavailable):
+        keep_time(alone, patience_s=0)
+    workspace.store.close()
