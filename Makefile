@@ -22,6 +22,8 @@ export PATH := $(BIN):$(PATH)
 export JUPYTER_PREFER_ENV_PATH := 1
 # Jobs and test processes import cold without bytecode, three to four times slower.
 unexport PYTHONDONTWRITEBYTECODE
+# Another environment may be active in the shell; kernels would warn that they are not of it.
+unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
