@@ -14,6 +14,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from jupyter_ml.core import groups
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -188,35 +190,10 @@ def lease_cpus(folder: str, count: int, allowed: Sequence[int], *, exclusive: bo
 
 def _places() -> list[tuple[str, bool]]:
     """Return directories in which a group may be made, the most likely first."""
-    if not IS_LINUX:
-        return []
-    own = _own_groups()
     places: list[tuple[str, bool]] = []
-    with contextlib.suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8") as file:
-        for line in file:
-            before, _, after = line.partition(" - ")
-            root, point = before.split()[3:5]
-            kind, _, options = after.split()[:3]
-            controllers = options.split(",")
-            if kind == "cgroup2" and "" in own:
-                path = _below(root, point, own[""])
-                # A group that holds processes cannot have limited children: go up to one
-                # that does not, as far as it is ours.
-                places += [(p, True) for p in (os.path.dirname(path), path) if p.startswith(point)]
-            elif kind == "cgroup" and "memory" in controllers and "memory" in own:
-                places.append((_below(root, point, own["memory"]), False))
+    for path, point, unified in groups.own() if IS_LINUX else ():
+        # In version 2 a group that holds processes cannot have limited children: go up to one
+        # that does not, as far as it is ours.
+        above = [os.path.dirname(path)] if unified else []
+        places += [(p, unified) for p in (*above, path) if p.startswith(point)]
     return places
-
-
-def _own_groups() -> dict[str, str]:
-    groups: dict[str, str] = {}
-    with contextlib.suppress(OSError), open("/proc/self/cgroup", encoding="utf-8") as file:
-        for line in file:
-            _, controllers, path = line.rstrip("\n").split(":", 2)
-            groups.update(dict.fromkeys(controllers.split(","), path))
-    return groups
-
-
-def _below(root: str, point: str, path: str) -> str:
-    relative = os.path.relpath(path, root) if root != "/" else path.lstrip("/")
-    return os.path.normpath(os.path.join(point, "" if relative.startswith("..") else relative))

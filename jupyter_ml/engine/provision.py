@@ -12,6 +12,7 @@ import resource
 import socket
 from typing import Any
 
+from jupyter_ml.core.groups import PREFIX
 from jupyter_ml.engine import limits, tree
 from jupyter_ml.engine.member import Limits
 from jupyter_ml.engine.view import View
@@ -110,7 +111,7 @@ def _group_names(spec: dict[str, Any]) -> list[str]:
     work = spec["work"]
     if work["memory_mb"] is None or not spec["control_groups"]:
         return []
-    return [f"jupyter_ml-{spec['token'][:16]}-{rank}" for rank in range(work["members"])]
+    return [f"{PREFIX}{spec['token'][:16]}-{rank}" for rank in range(work["members"])]
 
 
 def claim_machine(cpus: list[int]) -> None:

@@ -116,6 +116,31 @@ def test_the_control_group_of_a_shim_killed_once_it_was_made_is_removed(
     assert list(Path("/sys/fs/cgroup").rglob(name)) == []
 
 
+STARTS_FOR_OTHERS = """
+import os, time
+from pathlib import Path
+from jupyter_ml.core.detach import detach
+pid = detach(["/bin/sleep", "600"], Path("errors").absolute(), {"JUPYTER_ML_JOB": ""})
+open('pid', 'w').write(str(pid))
+os.rename('pid', 'started')
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not can_use_groups(), reason="control groups cannot be made here")
+def test_what_an_attempt_started_for_others_does_not_end_with_its_control_group(bench, is_running):
+    ref = bench.start(STARTS_FOR_OTHERS, memory_mb=512)
+    pid = int(bench.started(ref))
+    try:
+        assert "jupyter_ml-" not in Path(f"/proc/{pid}/cgroup").read_text()
+        os.kill(bench.shim(ref), signal.SIGKILL)
+        eventually(lambda: bench.state(ref) == "lost")
+        bench.engine.sweep(ref)
+        assert is_running(str(pid))
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_what_cleaned_its_environment_is_swept_too(bench, is_running):
     code = (
         "import os, subprocess, time\n"
