@@ -87,7 +87,9 @@ class Bench:
         return identity.pid_of(self.zygote(folder)["identity"])
 
     def is_warm(self, ref):
-        return read_json(ref.directory / "spawned.json")["warm"]
+        spawned = read_json(ref.directory / "spawned.json")
+        # Only a fork may have ended before its submitter has looked, who then notes nothing.
+        return self.state(ref) == "ended" if spawned is None else spawned["warm"]
 
     def state(self, ref):
         return self.engine.observe(ref).state
